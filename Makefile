@@ -1,0 +1,61 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8000
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/run: setup.cfg pyproject.toml conf/constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint conf/constraints.txt --editable '.[embedded]'
+	@touch $@
+
+$(VENV)/test: $(VENV)/run
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint conf/constraints.txt --editable '.[embedded,test]'
+	@touch $@
+
+.PHONY: install
+install: $(VENV)/test ## Install everything into .venv, the tests' needs included
+
+.PHONY: run
+run: $(VENV)/run ## Install what is missing and serve on port 8000 (PORT=N for another)
+	@exec $(BIN)/python run.py --port $(PORT)
+
+.PHONY: test
+test: $(VENV)/test ## Run all tests
+	$(BIN)/python -m pytest
+
+.PHONY: lint
+lint: $(VENV)/test ## Check format, style and types
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+
+.PHONY: check
+check: lint ## Check everything: lint, and the tests with branch coverage
+	rm -f .coverage .coverage.*
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+.PHONY: format
+format: $(VENV)/test ## Format the code
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+.PHONY: docs
+docs: $(VENV)/test ## Make the tables of the README from the code
+	$(BIN)/python -m docs.tables
+
+.PHONY: freeze
+freeze: $(VENV)/test ## Write the installed versions to conf/constraints.txt
+	{ sed -n 1p conf/constraints.txt; $(BIN)/pip freeze --all --exclude-editable --exclude pip; } > $(VENV)/freeze
+	mv $(VENV)/freeze conf/constraints.txt
+
+.PHONY: clean
+clean: ## Remove the environment and caches; data in var/ stays
+	rm -rf $(VENV) *.egg-info .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis

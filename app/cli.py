@@ -1,0 +1,227 @@
+"""The commands: serve (the default) and seed."""
+
+import errno
+import logging
+import os
+import socket
+import sys
+from argparse import Namespace, RawDescriptionHelpFormatter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from random import Random
+from time import perf_counter, time
+
+from tornado.netutil import bind_sockets
+from tqdm import tqdm
+
+from app import __version__
+from app.domain.todo import PUBLIC_OWNER
+from app.embedded import EmbeddedServersError, join_servers
+from app.errors import StorageUnavailable, StorageUnusable
+from app.log import configure_logging
+from app.settings import Settings, SettingsError
+from app.settings_row import redact
+from app.settings_sources import (
+    SettingsParser,
+    add_flags,
+    given_flags,
+    load_settings,
+    render_settings,
+)
+
+try:
+    from uvloop import run as run_on_loop
+except ImportError:  # No wheel for this platform: slower, otherwise the same.
+    from asyncio import run as run_on_loop  # type: ignore[assignment]
+
+_FAILED = 1
+_USED_WRONGLY = 2
+_INTERRUPTED = 130
+
+_BACKLOG = 4096
+"""Connections the kernel holds while the process is busy; Linux's own limit (somaxconn)."""
+
+_DESCRIPTION = """\
+Serve todos over HTTP from MongoDB. Without --mongo-uri and --redis-url, private
+servers are started that keep their data in --data-dir."""
+_OTHER_COMMANDS = """\
+other commands:
+  run.py seed --count N    store N made-up todos (run.py seed --help)"""
+
+
+class CommandError(Exception):
+    """A command cannot go on; the text is a sentence for the person who gave it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backends:
+    """The servers a command works with."""
+
+    mongo_uri: str
+    redis_url: str | None
+    description: str
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code: 2 if it was given wrongly, 1 if it failed."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        if given[:1] == ["seed"]:
+            return _seed(given[1:])
+        return _serve(given)
+    except SettingsError as error:
+        print(f"run.py: {error}", file=sys.stderr)
+        return _USED_WRONGLY
+    except (CommandError, EmbeddedServersError, StorageUnusable) as error:
+        print(f"run.py: {error}", file=sys.stderr)
+        return _FAILED
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+
+
+def _serve(arguments: Sequence[str]) -> int:
+    parser = SettingsParser(
+        prog="run.py",
+        description=_DESCRIPTION,
+        epilog=_OTHER_COMMANDS,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"tornado-todo {__version__}")
+    add_flags(parser)
+    settings = _settings(parser.parse_args(arguments))
+    if settings is None:
+        return 0
+    configure_logging(
+        level=settings.log_level, log_format=settings.log_format, access_log=settings.access_log
+    )
+    # Before anything is started: a taken port is the likeliest reason to give up.
+    sockets = _bind(settings)
+    with _backends(settings) as backends:
+        from app.serving import serve  # noqa: PLC0415 - imports Motor: see _size_motor().
+
+        def print_banner() -> None:
+            print(_banner(settings, sockets[0], backends), flush=True)
+
+        run_on_loop(
+            serve(
+                settings,
+                sockets,
+                mongo_uri=backends.mongo_uri,
+                redis_url=backends.redis_url,
+                on_listening=print_banner,
+            )
+        )
+    return 0
+
+
+def _seed(arguments: Sequence[str]) -> int:
+    parser = SettingsParser(
+        prog="run.py seed",
+        description="Store made-up todos of the past year, in Chinese and English.",
+    )
+    parser.add_argument("--count", type=int, required=True, metavar="N", help="how many to store")
+    parser.add_argument(
+        "--random-seed", type=int, metavar="N", help="the same number makes the same todos"
+    )
+    add_flags(parser, ["data_dir", "mongo_uri", "mongo_write_concern", "mongo_journal"])
+    given = parser.parse_args(arguments)
+    settings = _settings(given)
+    if settings is None:
+        return 0
+    configure_logging(level=settings.log_level, log_format=settings.log_format, access_log=False)
+    with _backends(replace(settings, redis_url="none")) as backends:
+        random = Random(given.random_seed)  # noqa: S311 - texts to try things with, no secrets.
+        started = perf_counter()
+        stored = run_on_loop(_store_seed(settings, backends, given.count, random))
+        seconds = perf_counter() - started
+        print(f"stored {stored:,} todos in {seconds:.1f} s ({stored / seconds:,.0f} per second)")
+    return 0
+
+
+async def _store_seed(settings: Settings, backends: Backends, count: int, random: Random) -> int:
+    # Here, not above: see _size_motor().
+    from app.bootstrap import make_repository  # noqa: PLC0415
+    from app.metrics import Metrics  # noqa: PLC0415
+    from app.resources import open_resources  # noqa: PLC0415
+    from app.seed import generate_todos, seed  # noqa: PLC0415
+    from app.storage.preparation import prepare  # noqa: PLC0415
+
+    try:
+        todos = generate_todos(count, owner=PUBLIC_OWNER, now=time(), random=random)
+    except ValueError as error:
+        raise SettingsError(f"--count: {error}") from None
+    async with open_resources(settings, mongo_uri=backends.mongo_uri, redis_url=None) as resources:
+        repository = make_repository(settings, resources, Metrics())
+        try:
+            await prepare(resources.todos, owner=PUBLIC_OWNER)
+            with tqdm(total=count, unit=" todos", unit_scale=True) as bar:
+                return await seed(repository.add_many, todos, count=count, progress=bar.update)
+        except StorageUnavailable as error:
+            raise CommandError(f"MongoDB does not answer: {error.__cause__ or error}") from error
+
+
+def _settings(given: Namespace) -> Settings | None:
+    """Return the settings, or None after printing them because that was asked for."""
+    loaded = load_settings(given_flags(given), os.environ, given.config)
+    if given.show_settings:
+        print(render_settings(loaded))
+        return None
+    return loaded.settings
+
+
+@contextmanager
+def _backends(settings: Settings) -> Iterator[Backends]:
+    """Give the servers of the user's choice; those embedded live at least as long as the body."""
+    _size_motor(settings)
+    own_mongo = settings.mongo_uri != "embedded"
+    own_redis = settings.redis_url != "embedded"
+    redis_url = None if settings.redis_url == "none" else settings.redis_url
+    if own_mongo and own_redis:
+        yield Backends(settings.mongo_uri, redis_url, "")
+        return
+    with join_servers(
+        settings.data_dir,
+        need_mongo=not own_mongo,
+        need_redis=not own_redis,
+        on_wait=logging.getLogger(__name__).info,
+    ) as embedded:
+        yield Backends(
+            settings.mongo_uri if own_mongo else embedded.mongo_uri or "",
+            redis_url if own_redis else embedded.redis_url,
+            embedded.description,
+        )
+
+
+def _size_motor(settings: Settings) -> None:
+    """Give Motor a thread for each connection; it takes the number when it is imported.
+
+    Operations beyond it wait in `app.storage.operations`, which can give them up.
+    """
+    os.environ["MOTOR_MAX_WORKERS"] = str(settings.mongo_pool_size)
+
+
+def _bind(settings: Settings) -> list[socket.socket]:
+    try:
+        return bind_sockets(settings.port, settings.host, backlog=_BACKLOG)
+    except OSError as error:
+        where = f"{settings.host} port {settings.port}"
+        if error.errno == errno.EADDRINUSE:
+            raise CommandError(
+                f"{where} is in use: stop what listens there or choose another --port"
+            ) from None
+        raise CommandError(f"cannot listen on {where}: {error.strerror}") from None
+
+
+def _banner(settings: Settings, listening: socket.socket, backends: Backends) -> str:
+    host, port = listening.getsockname()[:2]
+    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    lines = [f"Todos {__version__} on http://{address}  (Ctrl-C stops)"]
+    if backends.description:
+        lines.append(f"  data in  {settings.data_dir.resolve()}")
+        lines.append(f"  running  {backends.description}")
+    if settings.mongo_uri != "embedded":
+        lines.append(f"  MongoDB  {redact(settings.mongo_uri)}")
+    if settings.redis_url != "embedded":
+        lines.append(f"  Redis    {redact(settings.redis_url)}")
+    return "\n".join(lines)

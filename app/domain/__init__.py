@@ -1,0 +1,1 @@
+"""What a todo is: frozen types and their rules. Standard library and msgspec only."""

@@ -1,0 +1,165 @@
+"""The keeper: the process that owns the two servers. `python -m app.embedded.keeper`.
+
+The servers live exactly as long as anybody uses them. Why no order of events breaks that:
+
+1.  *One keeper.* Whoever takes keeper.lock starts a keeper and hands the lock over with the open
+    file, so there is no moment between the two at which somebody else could. A starter that dies
+    before the handing over drops the lock with its life.
+2.  *None ends under a user.* A user holds users.lock shared from before it looks for a keeper.
+    The keeper ends for want of users only once it holds the lock exclusively, and then never lets
+    it go: whoever comes while the servers stop waits for it, finds no keeper, and starts one.
+3.  *None outlives its users.* The kernel drops a dead user's lock. A starter that dies leaves a
+    keeper that finds no users and ends; one just started looks before it starts anything.
+4.  *No stale answer.* What is in servers.json counts only while its writer holds the file locked.
+5.  *No two generations of servers.* The servers inherit servers.lock with the open file, so it is
+    held until the last of them is gone. The kernel ends them when their keeper dies, and the next
+    keeper starts none before it has the lock: no server that dies late removes a new one's socket.
+"""
+
+import logging
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from app.embedded.binaries import MONGOD, REDIS_SERVER
+from app.embedded.directory import SERVERS_LOCK, USERS_LOCK, open_lock, try_lock
+from app.embedded.mongod import Mongod
+from app.embedded.redis_server import RedisServer
+from app.embedded.server import Server
+from app.embedded.state import KeeperState, StatePublisher
+
+BUSY_POLL_SECONDS = 0.004
+"""Between two looks while a server starts or stops: nothing beside a start of half a second."""
+
+IDLE_POLL_SECONDS = 0.1
+"""Between two looks while all is well: ten system calls a second."""
+
+STOP_DEADLINE_SECONDS = 15.0
+"""A clean stop takes a fifth of a second; the journal makes a kill safe."""
+
+LEFTOVERS_DEADLINE_SECONDS = 5.0
+"""For the servers of a killed keeper, which the kernel has already asked to stop."""
+
+log = logging.getLogger("keeper")
+
+
+class Keeper:
+    """Keeps the wanted servers running while there are users; the data directory is the cwd."""
+
+    def __init__(self, wanted: set[str]) -> None:
+        self._users_lock = open_lock(Path(USERS_LOCK))
+        self._servers_lock = open_lock(Path(SERVERS_LOCK))
+        self._servers_lock_taken = False
+        self._kill_leftovers_at = time.monotonic() + LEFTOVERS_DEADLINE_SECONDS
+        self._all_servers: dict[str, Server] = {
+            MONGOD.name: Mongod(self._servers_lock),
+            REDIS_SERVER.name: RedisServer(self._servers_lock),
+        }
+        self._wanted = wanted
+        self._publisher = StatePublisher(Path())
+        self._published: KeeperState | None = None
+        self._told_to_stop = False
+
+    def run(self) -> None:
+        """Return when nobody uses the servers any more, or on SIGTERM; they have ended then."""
+        signal.signal(signal.SIGTERM, lambda *_: self._stop())
+        signal.signal(signal.SIGUSR1, lambda *_: self._want_all())
+        try:
+            while not self._told_to_stop and not try_lock(self._users_lock):
+                self._step()
+                time.sleep(IDLE_POLL_SECONDS if self._is_idle() else BUSY_POLL_SECONDS)
+        finally:
+            # First, so that nobody joins servers about to end: a stop on demand comes amid users.
+            self._publisher.withdraw()
+            self._end_servers()
+
+    def _stop(self) -> None:
+        self._told_to_stop = True
+
+    def _want_all(self) -> None:
+        self._wanted = set(self._all_servers)
+
+    def _servers(self) -> list[Server]:
+        return [self._all_servers[name] for name in sorted(self._wanted)]
+
+    def _is_idle(self) -> bool:
+        return all(server.state.version or server.state.problem for server in self._servers())
+
+    def _step(self) -> None:
+        now = time.monotonic()
+        if not self._servers_lock_taken:
+            self._take_servers_lock(now)
+        if self._servers_lock_taken:
+            for server in self._servers():
+                server.step(now)
+        self._publish()
+
+    def _take_servers_lock(self, now: float) -> None:
+        self._servers_lock_taken = try_lock(self._servers_lock)
+        if not self._servers_lock_taken and now > self._kill_leftovers_at:
+            self._kill_leftovers_at = now + LEFTOVERS_DEADLINE_SECONDS
+            for pid in _others_with_open(Path(SERVERS_LOCK)):
+                log.error("killing pid %d, a server of an ended keeper that does not stop", pid)
+                os.kill(pid, signal.SIGKILL)
+
+    def _publish(self) -> None:
+        servers = {server.program.name: server.state for server in self._servers()}
+        state = KeeperState(keeper_pid=os.getpid(), servers=servers)
+        if state == self._published:
+            return
+        try:
+            self._publisher.publish(state)
+        except OSError as error:
+            # A full disk must not take the servers from their users; the next look tries again.
+            log.error("cannot write the state: %s", error)  # noqa: TRY400 - the stack says no more
+        else:
+            self._published = state
+
+    def _end_servers(self) -> None:
+        servers = list(self._all_servers.values())
+        for server in servers:
+            server.signal(signal.SIGTERM)
+        kill_at = time.monotonic() + STOP_DEADLINE_SECONDS
+        while not all(server.has_ended() for server in servers):
+            if time.monotonic() > kill_at:
+                for server in servers:
+                    server.signal(signal.SIGKILL)
+            time.sleep(BUSY_POLL_SECONDS)
+
+
+def _others_with_open(path: Path) -> list[int]:
+    """Return the ids of the other processes that have the file open: proc_pid_fd(5), Linux only."""
+    pids = set()
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        try:
+            if link.samefile(path):
+                pids.add(int(link.parts[2]))
+        except OSError:
+            # It has just been closed, or is another user's.
+            continue
+    return sorted(pids - {os.getpid()})
+
+
+def main() -> None:
+    """Become a keeper: `keeper DATA_DIR KEEPER_LOCK_DESCRIPTOR SERVER...`."""
+    data_dir, keeper_lock, *wanted = sys.argv[1:]
+    os.set_inheritable(int(keeper_lock), False)
+    os.chdir(data_dir)
+    os.umask(0o077)
+    # The starter waits for this process and is done: a keeper is nobody's child, see daemon(7).
+    if os.fork():
+        os._exit(0)
+    logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO)
+    log.info("keeper of %s, pid %d", ", ".join(wanted), os.getpid())
+    try:
+        Keeper(set(wanted)).run()
+    except Exception:
+        log.exception("the keeper failed")
+        raise SystemExit(1) from None
+    log.info("the servers have ended")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""Counters and histograms, named in one place.
+
+Names and labels follow OpenTelemetry's semantic conventions for HTTP servers and database
+clients, written the Prometheus way.
+"""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+# The buckets that the conventions advise for both, in seconds.
+_REQUEST_BUCKETS = (
+    *(0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75),
+    *(1, 2.5, 5, 7.5, 10),
+)
+_OPERATION_BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10)
+_LAG_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1)
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""The methods that get a label of their own; all others share ``_OTHER``."""
+
+
+class Metrics:
+    """The metrics of one process, in a registry of their own."""
+
+    content_type = "text/plain; version=0.0.4; charset=utf-8"
+    """The media type of `render`'s answer."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
+        PlatformCollector(registry=self._registry)
+        GCCollector(registry=self._registry)
+        self._requests = Histogram(
+            "http_server_request_duration_seconds",
+            "Time from the head of a request to the end of its answer.",
+            ("http_request_method", "http_route", "http_response_status_code", "url_scheme"),
+            buckets=_REQUEST_BUCKETS,
+            registry=self._registry,
+        )
+        self._active = Gauge(
+            "http_server_active_requests",
+            "Requests that are being read or answered.",
+            registry=self._registry,
+        )
+        self._operations = Histogram(
+            "db_client_operation_duration_seconds",
+            "Time of a database operation, waiting for a connection included.",
+            ("db_system_name", "db_operation_name", "outcome"),
+            buckets=_OPERATION_BUCKETS,
+            registry=self._registry,
+        )
+        self._lag = Histogram(
+            "todo_eventloop_lag_seconds",
+            "How late the event loop runs what is due.",
+            buckets=_LAG_BUCKETS,
+            registry=self._registry,
+        )
+        self._faults = Counter(
+            "todo_faults_total",
+            "Requests that ended in an error of ours (500).",
+            registry=self._registry,
+        )
+
+    def request(self, *, method: str, route: str, status: int, scheme: str, seconds: float) -> None:
+        """Record an answered request; ``route`` is the template, never the path."""
+        label = method if method in METHODS else "_OTHER"
+        self._requests.labels(label, route, str(status), scheme).observe(seconds)
+
+    def active_requests(self, number: int) -> None:
+        """Record how many requests are being read or answered."""
+        self._active.set(number)
+
+    def storage_operation(self, name: str, outcome: str, seconds: float) -> None:
+        """Record a database operation; ``outcome`` is ok, unavailable or error."""
+        self._operations.labels("mongodb", name, outcome).observe(seconds)
+
+    def loop_lag(self, seconds: float) -> None:
+        """Record how late the event loop ran something that was due."""
+        self._lag.observe(seconds)
+
+    def fault(self) -> None:
+        """Record a request that ended in an error of ours."""
+        self._faults.inc()
+
+    def render(self) -> bytes:
+        """Return all metrics in Prometheus' text format."""
+        return generate_latest(self._registry)

@@ -1,0 +1,85 @@
+"""The connections of a process: opened once, closed in reverse by who opened them."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from motor.core import AgnosticCollection
+from motor.motor_tornado import MotorClient
+from pymongo.errors import ConfigurationError
+from redis.asyncio import Redis
+from tornado.ioloop import IOLoop
+
+from app.settings import Settings, SettingsError
+
+DATABASE = "todo"
+"""The database when the MongoDB URI names none."""
+
+COLLECTION = "todos"
+"""The collection, as in the founding article."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What the adapters work with."""
+
+    todos: AgnosticCollection[dict[str, Any]]
+    redis: Redis | None
+
+
+@asynccontextmanager
+async def open_resources(
+    settings: Settings, *, mongo_uri: str, redis_url: str | None
+) -> AsyncIterator[Resources]:
+    """Make the clients of MongoDB and Redis on the running loop; neither connects yet.
+
+    Args:
+        settings: pool sizes, deadlines and the write concern.
+        mongo_uri: the MongoDB to use; its path names the database.
+        redis_url: the Redis to use, or None to do without.
+
+    Raises:
+        SettingsError: an address cannot be understood.
+    """
+    async with AsyncExitStack() as stack:
+        mongo = _mongo_client(settings, mongo_uri)
+        stack.callback(mongo.close)
+        redis = None
+        if redis_url is not None:
+            redis = _redis_client(settings, redis_url)
+            stack.push_async_callback(redis.aclose)
+        yield Resources(mongo.get_default_database(DATABASE)[COLLECTION], redis)
+
+
+def _mongo_client(settings: Settings, uri: str) -> MotorClient[dict[str, Any]]:
+    concern = settings.mongo_write_concern
+    milliseconds = round(settings.mongo_connect_seconds * 1000)
+    try:
+        return MotorClient(
+            uri,
+            io_loop=IOLoop.current(),
+            appname="tornado-todo",
+            maxPoolSize=settings.mongo_pool_size,
+            # All three: the driver's own defaults hold a request for 20 to 30 s.
+            serverSelectionTimeoutMS=milliseconds,
+            connectTimeoutMS=milliseconds,
+            timeoutMS=round(settings.mongo_operation_seconds * 1000),
+            w=concern if concern == "majority" else int(concern),
+            journal=settings.mongo_journal,
+            retryWrites=True,
+        )
+    except (ConfigurationError, ValueError) as error:  # InvalidURI is a ConfigurationError.
+        raise SettingsError(f"mongo_uri cannot be used: {error}") from error
+
+
+def _redis_client(settings: Settings, url: str) -> Redis:
+    try:
+        client: Redis = Redis.from_url(
+            url,
+            socket_timeout=settings.redis_timeout_seconds,
+            socket_connect_timeout=settings.redis_timeout_seconds,
+        )
+    except ValueError as error:
+        raise SettingsError(f"redis_url cannot be used: {error}") from error
+    return client

@@ -1,0 +1,1 @@
+"""What the product promises, in the product's words. Never imports Tornado."""

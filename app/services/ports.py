@@ -1,0 +1,58 @@
+"""What the services need from the outside; adapters in ``app.storage`` provide it."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from app.domain.page import TodoQuery
+from app.domain.todo import RevCondition, Todo, TodoChanges, TodoDraft
+
+Clock = Callable[[], float]
+"""Returns seconds since the epoch."""
+
+
+class TodoRepository(Protocol):
+    """Keeps todos durably: a method that returns has its write on disk.
+
+    Every method may raise `StorageUnavailable`. Ids may be any text: one that is no id of ours
+    names no todo.
+    """
+
+    async def add(self, owner: str, draft: TodoDraft, *, now: float) -> Todo:
+        """Store a new todo and return it."""
+        ...
+
+    async def get(self, owner: str, todo_id: str) -> Todo:
+        """Return the owner's todo, or raise `TodoNotFound`."""
+        ...
+
+    async def list(self, query: TodoQuery) -> Sequence[Todo]:
+        """Return the todos of a page, newest first; equal times are ordered by id."""
+        ...
+
+    async def list_from(self, owner: str, *, start: int, limit: int) -> Sequence[Todo]:
+        """Return at most ``limit`` todos, newest first, after skipping ``start``."""
+        ...
+
+    async def update(
+        self,
+        owner: str,
+        todo_id: str,
+        changes: TodoChanges,
+        *,
+        condition: RevCondition,
+        now: float,
+    ) -> Todo:
+        """Apply the changes at once and return the todo after them.
+
+        Changes that change nothing leave the revision alone; finishing what is finished
+        keeps its ``finished_at``.
+
+        Raises:
+            TodoNotFound: there is none.
+            RevConflict: its revision does not meet the condition; nothing was changed.
+        """
+        ...
+
+    async def delete(self, owner: str, todo_id: str, *, condition: RevCondition) -> None:
+        """Delete the todo; raises as `update` does."""
+        ...

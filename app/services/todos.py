@@ -1,0 +1,82 @@
+"""The promises about todos."""
+
+from collections.abc import Sequence
+
+from app.domain.page import Page, TodoQuery, decode_cursor, encode_cursor
+from app.domain.todo import UNCONDITIONAL, RevCondition, Todo, TodoChanges, TodoDraft
+from app.services.ports import Clock, TodoRepository
+
+
+class TodoService:
+    """Every operation on todos, one short method each.
+
+    All methods may raise `StorageUnavailable`; the others they raise are named.
+    """
+
+    def __init__(self, repository: TodoRepository, clock: Clock) -> None:
+        self._repository = repository
+        self._clock = clock
+
+    async def add(self, owner: str, draft: TodoDraft) -> Todo:
+        """Store a new todo; when this returns it survives the loss of any process."""
+        return await self._repository.add(owner, draft, now=self._clock())
+
+    async def fetch(self, owner: str, todo_id: str) -> Todo:
+        """Return the owner's todo, or raise `TodoNotFound`."""
+        return await self._repository.get(owner, todo_id)
+
+    async def page(
+        self, owner: str, *, limit: int, is_finished: bool | None, cursor: str | None
+    ) -> Page:
+        """Return a page of the owner's todos, newest first; see `encode_cursor`.
+
+        Raises:
+            InvalidCursor: the cursor is damaged or belongs to another list.
+        """
+        after = None
+        if cursor is not None:
+            after = decode_cursor(cursor, owner=owner, is_finished=is_finished)
+        # One more than asked for tells whether a next page exists without counting.
+        query = TodoQuery(owner=owner, limit=limit + 1, is_finished=is_finished, after=after)
+        todos = tuple(await self._repository.list(query))
+        if len(todos) <= limit:
+            return Page(todos, None)
+        return Page(todos[:limit], encode_cursor(query, todos[limit - 1]))
+
+    async def page_from(self, owner: str, *, start: int, limit: int) -> Sequence[Todo]:
+        """Return ``limit`` todos, newest first, after skipping ``start``.
+
+        The cost grows with ``start``; callers bound it.
+        """
+        return await self._repository.list_from(owner, start=start, limit=limit)
+
+    async def revise(
+        self,
+        owner: str,
+        todo_id: str,
+        changes: TodoChanges,
+        condition: RevCondition = UNCONDITIONAL,
+    ) -> Todo:
+        """Apply the changes and return the todo after them.
+
+        Raises:
+            TodoNotFound: there is none.
+            RevConflict: its revision does not meet the condition; nothing was changed.
+        """
+        return await self._repository.update(
+            owner, todo_id, changes, condition=condition, now=self._clock()
+        )
+
+    async def finish(self, owner: str, todo_id: str) -> Todo:
+        """Finish the todo; one finished before keeps its ``finished_at``.
+
+        Raises:
+            TodoNotFound: there is none.
+        """
+        return await self.revise(owner, todo_id, TodoChanges(is_finished=True))
+
+    async def delete(
+        self, owner: str, todo_id: str, condition: RevCondition = UNCONDITIONAL
+    ) -> None:
+        """Delete the todo; raises as `revise` does."""
+        await self._repository.delete(owner, todo_id, condition=condition)

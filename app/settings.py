@@ -1,0 +1,262 @@
+"""The settings: one table that drives flags, variables, the config file, --help and the docs.
+
+The fields of `Settings` are that table. `app.settings_sources` reads values into it and prints it.
+"""
+
+# setting() returns a dataclass field, which the linter takes for a call that runs once too often.
+# ruff: noqa: RUF009
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from app.settings_row import Setting, SettingsError, setting
+
+__all__ = ["TABLE", "Settings", "SettingsError", "is_loopback"]
+
+# 0 would acknowledge writes that no server has seen; a replica set has 50 members at most:
+# https://www.mongodb.com/docs/manual/reference/limits/
+WRITE_CONCERN = re.compile("majority|[1-9]|[1-4][0-9]|50")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every setting of a process, checked once, when it is made.
+
+    Raises:
+        SettingsError: a value is outside its limits, or listening there needs `allow_public`.
+
+    """
+
+    host: str = setting(
+        "127.0.0.1",
+        group="Listening",
+        help="address to listen on",
+        reason="Loopback, since there is no authentication yet.",
+    )
+    port: int = setting(
+        8000,
+        group="Listening",
+        help="port to listen on; 0 takes any free one",
+        minimum=0,
+        maximum=65535,
+        reason="The usual port of a web application in development; it needs no privileges.",
+    )
+    allow_public: bool = setting(
+        False,
+        group="Listening",
+        help="listen on an address that other machines can reach",
+        reason="Without authentication whoever reaches the service can read and change every todo.",
+    )
+    data_dir: Path = setting(
+        Path("var"),
+        group="Servers",
+        help="directory for the data of embedded servers",
+        reason="Relative to the working directory; what is stored there survives a restart.",
+    )
+    mongo_uri: str = setting(
+        "embedded",
+        group="Servers",
+        help="MongoDB to use; embedded starts a private one",
+        choices=("embedded",),
+        schemes=("mongodb://", "mongodb+srv://"),
+        reason="The service runs at once, without a server to install.",
+    )
+    redis_url: str = setting(
+        "embedded",
+        group="Servers",
+        help="Redis to use; embedded starts a private one, none does without",
+        choices=("embedded", "none"),
+        schemes=("redis://", "rediss://", "unix://"),
+        reason="The service runs at once, without a server to install.",
+    )
+    mongo_write_concern: str = setting(
+        "majority",
+        group="Servers",
+        help="servers that hold a write before it is acknowledged: majority or how many",
+        unit="members",
+        reason="A write on a majority survives the loss of any one member.",
+    )
+    mongo_journal: bool = setting(
+        True,
+        group="Servers",
+        help="acknowledge a write only when it is in the journal on disk",
+        reason="An acknowledged todo survives a power cut.",
+    )
+    mongo_pool_size: int = setting(
+        32,
+        group="Limits",
+        help="connections of one process to MongoDB",
+        unit="connections",
+        minimum=1,
+        maximum=1000,
+        reason="MongoDB spends a thread and about 1 MB on each, times the number of processes.",
+    )
+    mongo_waiting_limit: int = setting(
+        1000,
+        group="Limits",
+        help="operations that may wait for a connection before requests get 503",
+        unit="operations",
+        minimum=0,
+        maximum=100_000,
+        reason="A longer queue would only pass its deadline in memory.",
+    )
+    max_body_bytes: int = setting(
+        65536,
+        group="Limits",
+        help="largest request body; a larger one gets 413",
+        unit="bytes",
+        minimum=1024,
+        maximum=16_777_216,
+        reason="A todo of 4096 characters takes at most 49,152 bytes when escaped.",
+    )
+    max_header_bytes: int = setting(
+        16384,
+        group="Limits",
+        help="largest request line and headers together; a larger one ends the connection",
+        unit="bytes",
+        minimum=1024,
+        maximum=1_048_576,
+        reason="Room for long cookies; every connection can make the process hold this much.",
+    )
+    max_start: int = setting(
+        10_000,
+        group="Limits",
+        help="largest start of the v0 list",
+        unit="todos",
+        minimum=0,
+        maximum=1_000_000,
+        reason="MongoDB walks over every todo it skips; the cursor of v1 costs the same anywhere.",
+    )
+    mongo_connect_seconds: float = setting(
+        2.0,
+        group="Time limits",
+        help="deadline for finding a MongoDB server and connecting to it",
+        unit="seconds",
+        minimum=0.1,
+        maximum=60.0,
+        reason="The driver's own 30 s would keep every request waiting while MongoDB is down.",
+    )
+    mongo_operation_seconds: float = setting(
+        5.0,
+        group="Time limits",
+        help="deadline of one storage operation",
+        unit="seconds",
+        minimum=0.1,
+        maximum=60.0,
+        reason="An indexed operation takes milliseconds; seconds leave room for an election.",
+    )
+    redis_timeout_seconds: float = setting(
+        0.5,
+        group="Time limits",
+        help="deadline of one Redis call, and of connecting",
+        unit="seconds",
+        minimum=0.01,
+        maximum=10.0,
+        reason="A cache slower than the storage behind it is of no use.",
+    )
+    body_timeout_seconds: float = setting(
+        30.0,
+        group="Time limits",
+        help="deadline for a request body to arrive",
+        unit="seconds",
+        minimum=0.1,
+        maximum=3600.0,
+        reason="A 64 KiB body takes less even at 20 kbit/s; a slower one holds its connection.",
+    )
+    idle_timeout_seconds: float = setting(
+        75.0,
+        group="Time limits",
+        help="how long a connection without a request stays open",
+        unit="seconds",
+        minimum=0.1,
+        maximum=3600.0,
+        reason="Above the 60 s of nginx's upstream keepalive, so that nginx closes first.",
+    )
+    drain_seconds: float = setting(
+        25.0,
+        group="Time limits",
+        help="deadline for requests in flight at shutdown",
+        unit="seconds",
+        minimum=0.0,
+        maximum=3600.0,
+        reason="Supervisors kill after 30 s or so; this leaves time to close the clients.",
+    )
+    ready_timeout_seconds: float = setting(
+        1.0,
+        group="Time limits",
+        help="deadline of each backend check of /readyz",
+        unit="seconds",
+        minimum=0.05,
+        maximum=60.0,
+        reason="Whoever asks usually gives up after 1 to 2 s.",
+    )
+    retry_after_seconds: int = setting(
+        1,
+        group="Time limits",
+        help="Retry-After of 503 answers",
+        unit="seconds",
+        minimum=1,
+        maximum=3600,
+        reason="The header knows whole seconds only; overload and elections pass in a few.",
+    )
+    log_level: str = setting(
+        "info",
+        group="Logging",
+        help="least severe level that is logged",
+        choices=("debug", "info", "warning", "error"),
+    )
+    log_format: str = setting(
+        "auto",
+        group="Logging",
+        help="how a log line looks; auto is console on a terminal and json otherwise",
+        choices=("auto", "console", "json"),
+    )
+    access_log: bool = setting(
+        True,
+        group="Logging",
+        help="log one line for every request",
+    )
+
+    def __post_init__(self) -> None:
+        for row in TABLE.values():
+            row.check(getattr(self, row.name))
+        self._check_write_concern()
+        self._check_host()
+
+    def _check_write_concern(self) -> None:
+        if not WRITE_CONCERN.fullmatch(self.mongo_write_concern):
+            raise TABLE["mongo_write_concern"].error(
+                f"must be majority or a number of members between 1 and 50, "
+                f"not {self.mongo_write_concern!r}"
+            )
+
+    def _check_host(self) -> None:
+        if not self.allow_public and not is_loopback(self.host):
+            raise TABLE["host"].error(
+                f"{self.host!r} is not a loopback address, and without authentication whoever "
+                f"reaches it can change every todo: set allow_public to listen there all the same"
+            )
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can reach `host`; of all names only localhost is known to."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def _read_table() -> Mapping[str, Setting]:
+    rows: dict[str, Setting] = {}
+    for column in fields(Settings):
+        row: dict[str, Any] = {"kind": column.type, "default": column.default, **column.metadata}
+        rows[column.name] = Setting(name=column.name, **row)
+    return MappingProxyType(rows)
+
+
+TABLE: Mapping[str, Setting] = _read_table()

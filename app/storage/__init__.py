@@ -1,0 +1,1 @@
+"""MongoDB: the only code that knows documents, indexes and the driver."""

@@ -1,0 +1,77 @@
+"""Todos as MongoDB documents."""
+
+import re
+from typing import Any
+
+from bson import ObjectId
+from msgspec import UNSET
+
+from app.domain.todo import Todo, TodoChanges
+from app.errors import TodoNotFound
+
+_ID = re.compile("[0-9a-f]{24}")
+
+
+def todo_from_document(document: dict[str, Any]) -> Todo:
+    """Return the todo that a document holds."""
+    finished_at = document["finished_at"]
+    return Todo(
+        id=str(document["_id"]),
+        owner=document["owner"],
+        content=document["content"],
+        created_at=float(document["created_at"]),
+        is_finished=document["is_finished"],
+        finished_at=None if finished_at is None else float(finished_at),
+        updated_at=float(document["updated_at"]),
+        rev=document["rev"],
+    )
+
+
+def document_from_todo(todo: Todo) -> dict[str, Any]:
+    """Return the document that holds a todo."""
+    return {
+        "_id": ObjectId(todo.id),
+        "owner": todo.owner,
+        "content": todo.content,
+        "created_at": todo.created_at,
+        "is_finished": todo.is_finished,
+        "finished_at": todo.finished_at,
+        "updated_at": todo.updated_at,
+        "rev": todo.rev,
+    }
+
+
+def object_id(todo_id: str) -> ObjectId:
+    """Return the id as MongoDB stores it; one that cannot be ours raises `TodoNotFound`.
+
+    Only the form that the API gives out is taken, so that one todo has one address:
+    ``ObjectId`` itself also takes upper case, white space and raw bytes.
+    """
+    if _ID.fullmatch(todo_id) is None:
+        raise TodoNotFound
+    return ObjectId(todo_id)
+
+
+def update_of(changes: TodoChanges, now: float) -> list[dict[str, Any]]:
+    """Return the update (an aggregation pipeline) that applies the changes.
+
+    The server compares before it writes, so one round trip decides whether anything changes:
+    only then do ``rev`` and ``updated_at`` move. Values stand under ``$literal``: a text
+    that begins with a dollar sign is a text, never a field path.
+    """
+    wanted = {
+        name: {"$literal": value}
+        for name, value in (("content", changes.content), ("is_finished", changes.is_finished))
+        if value is not UNSET
+    }
+    changed = {"$or": [{"$ne": [f"${name}", value]} for name, value in wanted.items()]}
+    fields: dict[str, Any] = {
+        **wanted,
+        "updated_at": {"$cond": [changed, now, "$updated_at"]},
+        "rev": {"$cond": [changed, {"$add": ["$rev", 1]}, "$rev"]},
+    }
+    if changes.is_finished is True:
+        fields["finished_at"] = {"$cond": ["$is_finished", "$finished_at", now]}
+    elif changes.is_finished is False:
+        fields["finished_at"] = None
+    return [{"$set": fields}]

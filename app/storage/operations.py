@@ -1,0 +1,150 @@
+"""Runs driver operations within a deadline and a bound, and translates what goes wrong."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from time import perf_counter
+from typing import TypeVar
+
+from pymongo.errors import (
+    ConnectionFailure,
+    ExecutionTimeout,
+    InvalidOperation,
+    OperationFailure,
+    PyMongoError,
+    WriteConcernError,
+)
+
+from app.errors import StorageOverloaded, StorageUnavailable
+from app.metrics import Metrics
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+# Server errors (MongoDB manual, "Error Codes") that pass without a change on our side:
+# interrupted at shutdown, interrupted, out of disk space, no disk use allowed.
+_PASSING_CODES = frozenset({11600, 11601, 14031, 371})
+
+
+class Operations:
+    """A gate in front of the driver: at most ``concurrent`` operations at a time.
+
+    Motor runs every operation on a thread pool with an unbounded queue, where one that its
+    caller has given up would still be run, seconds later. So operations wait here, where giving
+    up means never starting, and one slot stands for one thread.
+
+    Args:
+        concurrent: operations at a time; the size of the connection pool.
+        waiting_limit: operations that may wait for a slot; one more is refused.
+        deadline_seconds: longest time from the call of `run` to its answer.
+        metrics: where durations and outcomes are counted.
+    """
+
+    def __init__(
+        self, *, concurrent: int, waiting_limit: int, deadline_seconds: float, metrics: Metrics
+    ) -> None:
+        self._slots = asyncio.Semaphore(concurrent)
+        self._waiting = 0
+        self._waiting_limit = waiting_limit
+        self._deadline_seconds = deadline_seconds
+        self._metrics = metrics
+        self._answering = True
+
+    async def run(self, name: str, start: Callable[[], Awaitable[T]]) -> T:
+        """Start a driver operation when there is room and return its result.
+
+        Args:
+            name: the operation for the metrics, such as ``find``.
+            start: begins the operation; Motor answers with the future of a thread.
+
+        Raises:
+            StorageOverloaded: too many wait already; nothing was started.
+            StorageUnavailable: no answer within the deadline, or MongoDB cannot answer now. A
+                write may or may not have happened.
+        """
+        started = perf_counter()
+        outcome = "error"
+        try:
+            result = await self._run(start, started + self._deadline_seconds)
+            outcome = "ok"
+            self._note_answer()
+        except StorageUnavailable as error:
+            outcome = "unavailable"
+            self._note_failure(error)
+            raise
+        finally:
+            self._metrics.storage_operation(name, outcome, perf_counter() - started)
+        return result
+
+    # One line when the trouble begins and one when it ends: not one for each request.
+
+    def _note_failure(self, error: StorageUnavailable) -> None:
+        if self._answering:
+            log.warning("answering 503: %s", error.__cause__ or error)
+        self._answering = False
+
+    def _note_answer(self) -> None:
+        if not self._answering:
+            log.info("MongoDB answers again")
+        self._answering = True
+
+    async def _run(self, start: Callable[[], Awaitable[T]], deadline: float) -> T:
+        await self._take_slot(deadline)
+        try:
+            future = asyncio.ensure_future(start())
+        except BaseException:
+            self._slots.release()
+            raise
+        future.add_done_callback(self._give_slot_back)
+        # Not wait_for(): it would cancel the future, and with it the knowledge of when the
+        # thread behind it is free again.
+        done, _ = await asyncio.wait((future,), timeout=max(0.0, deadline - perf_counter()))
+        if not done:
+            raise StorageUnavailable("MongoDB did not answer in time")
+        with storage_errors():
+            return future.result()
+
+    async def _take_slot(self, deadline: float) -> None:
+        if not self._slots.locked():
+            await self._slots.acquire()
+            return
+        if self._waiting >= self._waiting_limit:
+            raise StorageOverloaded(f"{self._waiting} operations wait for MongoDB")
+        self._waiting += 1
+        try:
+            await asyncio.wait_for(self._slots.acquire(), deadline - perf_counter())
+        except asyncio.TimeoutError:
+            raise StorageUnavailable("no MongoDB connection became free in time") from None
+        finally:
+            self._waiting -= 1
+
+    def _give_slot_back(self, future: "asyncio.Future[T]") -> None:
+        self._slots.release()
+        if not future.cancelled():
+            future.exception()  # Seen: nobody else asks when the caller has given up.
+
+
+@contextmanager
+def storage_errors() -> Iterator[None]:
+    """Translate the driver's errors that pass by themselves; the others are faults of ours.
+
+    Raises:
+        StorageUnavailable: MongoDB cannot be reached, is changing its primary or is full.
+    """
+    try:
+        yield
+    except PyMongoError as error:
+        if _is_passing(error):
+            raise StorageUnavailable("MongoDB cannot answer now") from error
+        raise
+
+
+def _is_passing(error: PyMongoError) -> bool:
+    if error.timeout or isinstance(error, (ConnectionFailure, ExecutionTimeout, WriteConcernError)):
+        return True
+    if isinstance(error, OperationFailure):
+        return error.code in _PASSING_CODES
+    # The client was closed under a request that outlived the drain.
+    return isinstance(error, InvalidOperation) and "after close" in str(error)

@@ -1,0 +1,26 @@
+"""What a collection needs before requests are served from it."""
+
+from typing import Any
+
+from motor.core import AgnosticCollection
+from pymongo.errors import PyMongoError
+
+from app.errors import StorageUnusable
+from app.storage.adoption import adopt_ownerless
+from app.storage.indexes import create_indexes
+from app.storage.operations import storage_errors
+
+
+async def prepare(collection: AgnosticCollection[dict[str, Any]], *, owner: str) -> None:
+    """Create missing indexes and adopt documents without an owner; may be repeated.
+
+    Raises:
+        StorageUnavailable: MongoDB is away; what was done stays done.
+        StorageUnusable: it refuses, say the password or an index that clashes with ours.
+    """
+    try:
+        with storage_errors():
+            await create_indexes(collection)
+            await adopt_ownerless(collection, owner=owner)
+    except PyMongoError as error:
+        raise StorageUnusable(f"MongoDB cannot be used: {error}") from error

@@ -1,0 +1,6 @@
+"""HTTP in, HTTP out."""
+
+from handlers import health, reference, todos, v0
+
+ROUTES = (*v0.ROUTES, *todos.ROUTES, *health.ROUTES, *reference.ROUTES)
+"""Every address the service has."""

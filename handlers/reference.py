@@ -1,0 +1,58 @@
+"""The API's description of itself: the OpenAPI document, the problems, and what is not there."""
+
+from collections.abc import Awaitable
+
+from msgspec import Raw
+from tornado.web import HTTPError
+
+from handlers.base import BaseHandler, Route
+from handlers.operation import TEXT, Answer, Operation, operation
+from handlers.problems import PROBLEMS
+
+
+class OpenApiHandler(BaseHandler):
+    """The OpenAPI document, at ``/openapi.json``."""
+
+    @operation(
+        Operation(
+            summary="Describe this API (OpenAPI 3.1).",
+            answers={200: Answer("The OpenAPI document.", dict, headers=("ETag",))},
+            conditional=True,
+        )
+    )
+    def get(self) -> None:
+        """Answer with the document."""
+        self.reply(200, Raw(self.dependencies.openapi))
+
+
+class ProblemHandler(BaseHandler):
+    """What a problem means, at the address that is its type."""
+
+    @operation(
+        Operation(
+            summary="Explain a kind of problem.",
+            answers={200: Answer("An explanation for people.", str, TEXT)},
+            problems=("not-found",),
+        )
+    )
+    def get(self, code: str) -> None:
+        """Answer with the explanation."""
+        if code not in PROBLEMS:
+            raise HTTPError(404)
+        problem = PROBLEMS[code]
+        self.set_header("Content-Type", f"{TEXT}; charset=utf-8")
+        self.write(f"{problem.title} ({problem.status})\n\n{problem.advice}\n")
+
+
+class NotFoundHandler(BaseHandler):
+    """Every address that has no route."""
+
+    def prepare(self) -> Awaitable[None] | None:
+        """Answer that nothing is here, whatever the method."""
+        raise HTTPError(404)
+
+
+ROUTES = (
+    Route("/openapi.json", OpenApiHandler),
+    Route("/problems/{code}", ProblemHandler),
+)

@@ -1,0 +1,127 @@
+"""The todo resources, at ``/v1/todos``."""
+
+from typing import Annotated
+from urllib.parse import urlencode
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from app.domain.todo import TodoChanges, TodoDraft
+from handlers.base import BaseHandler, Route
+from handlers.conditions import rev_condition
+from handlers.operation import JSON, MERGE_PATCH, Answer, Body, Operation, operation
+from handlers.validation import parse_query
+from handlers.wire import TodoPage, TodoView, entity_tag, page_view, view
+
+
+class ListParameters(Struct, frozen=True, forbid_unknown_fields=True):
+    """The query parameters of a list."""
+
+    limit: Annotated[int, Meta(ge=1, le=100, description="Most todos on a page.")] = 20
+    cursor: (
+        Annotated[str, Meta(max_length=64, description="`next_cursor` of the page before.")]
+        | UnsetType
+    ) = UNSET
+    is_finished: (
+        Annotated[bool, Meta(description="Only todos in this state; all without it.")] | UnsetType
+    ) = UNSET
+
+
+class TodoListHandler(BaseHandler):
+    """All todos of the owner, at ``/v1/todos``."""
+
+    @operation(
+        Operation(
+            summary="List todos, newest first.",
+            query=ListParameters,
+            answers={200: Answer("A page of todos.", TodoPage, headers=("ETag", "Link"))},
+            problems=("invalid-parameter", "storage-unavailable"),
+            conditional=True,
+        )
+    )
+    async def get(self) -> None:
+        """Answer with a page; ``Link`` and ``next_cursor`` lead to the next one."""
+        asked = parse_query(self.request.query, ListParameters)
+        page = await self.dependencies.todos.page(
+            self.owner,
+            limit=asked.limit,
+            is_finished=None if asked.is_finished is UNSET else asked.is_finished,
+            cursor=None if asked.cursor is UNSET else asked.cursor,
+        )
+        if page.next_cursor is not None:
+            # Relative to the address that was asked for, so no Host header can poison it.
+            self.set_header("Link", f'<{_next(asked, page.next_cursor)}>; rel="next"')
+        self.reply(200, page_view(page))
+
+    @operation(
+        Operation(
+            summary="Add a todo.",
+            body=Body(TodoDraft, (JSON,)),
+            answers={201: Answer("The new todo.", TodoView, headers=("ETag", "Location"))},
+            problems=("storage-unavailable",),
+        )
+    )
+    async def post(self) -> None:
+        """Store a new todo and answer with it."""
+        todo = await self.dependencies.todos.add(self.owner, self.json_body(TodoDraft))
+        self.set_header("Location", f"/v1/todos/{todo.id}")
+        self.reply(201, view(todo), tag=entity_tag(todo))
+
+
+class TodoHandler(BaseHandler):
+    """One todo, at ``/v1/todos/<id>``."""
+
+    @operation(
+        Operation(
+            summary="Read a todo.",
+            answers={200: Answer("The todo.", TodoView, headers=("ETag",))},
+            problems=("todo-not-found", "storage-unavailable"),
+            conditional=True,
+        )
+    )
+    async def get(self, todo_id: str) -> None:
+        """Answer with the todo."""
+        todo = await self.dependencies.todos.fetch(self.owner, todo_id)
+        self.reply(200, view(todo), tag=entity_tag(todo))
+
+    @operation(
+        Operation(
+            summary="Change a todo; members that are absent stay as they are (RFC 7396).",
+            body=Body(TodoChanges, (MERGE_PATCH, JSON)),
+            answers={200: Answer("The changed todo.", TodoView, headers=("ETag",))},
+            problems=("todo-not-found", "storage-unavailable"),
+            conditional=True,
+        )
+    )
+    async def patch(self, todo_id: str) -> None:
+        """Apply a merge patch and answer with the todo after it."""
+        changes = self.json_body(TodoChanges)
+        condition = rev_condition(self.request.headers)
+        todo = await self.dependencies.todos.revise(self.owner, todo_id, changes, condition)
+        self.reply(200, view(todo), tag=entity_tag(todo))
+
+    @operation(
+        Operation(
+            summary="Delete a todo.",
+            answers={204: Answer("It is gone.")},
+            problems=("todo-not-found", "storage-unavailable"),
+            conditional=True,
+        )
+    )
+    async def delete(self, todo_id: str) -> None:
+        """Delete the todo."""
+        condition = rev_condition(self.request.headers)
+        await self.dependencies.todos.delete(self.owner, todo_id, condition)
+        self.set_status(204)
+
+
+def _next(asked: ListParameters, cursor: str) -> str:
+    parameters = {"limit": str(asked.limit), "cursor": cursor}
+    if asked.is_finished is not UNSET:
+        parameters["is_finished"] = "true" if asked.is_finished else "false"
+    return f"/v1/todos?{urlencode(parameters)}"
+
+
+ROUTES = (
+    Route("/v1/todos", TodoListHandler),
+    Route("/v1/todos/{todo_id}", TodoHandler),
+)

@@ -1,0 +1,137 @@
+"""The first version of the API: the founding article's contract, to the letter."""
+
+import re
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from app.domain.todo import TodoDraft
+from handlers.base import BaseHandler, Route
+from handlers.operation import FORM, Answer, Body, Operation, operation
+from handlers.validation import convert_parameters, parse_pairs, refuse_parameter
+from handlers.wire import ArticlePage, article_view
+
+PAGE_TODOS = 10
+"""Todos on a page of the first version."""
+
+_DIGITS = re.compile("[0-9]+")
+
+
+class Greeting(Struct, frozen=True):
+    """The answer of ``/index``."""
+
+    msg: str = "hello world"
+
+
+class StartParameter(Struct, frozen=True):
+    """The query parameter of the list."""
+
+    start: Annotated[
+        str, Meta(description="Todos to skip; what is no number counts as 0.", examples=["10"])
+    ] = "0"
+
+
+class IndexHandler(BaseHandler):
+    """The smoke test, at ``/index``."""
+
+    @operation(
+        Operation(
+            summary="Greet.",
+            answers={200: Answer("A greeting.", Greeting, headers=("ETag",))},
+            conditional=True,
+        )
+    )
+    def get(self) -> None:
+        """Greet."""
+        self.reply(200, Greeting())
+
+
+class ArticleListHandler(BaseHandler):
+    """All todos, at ``/todo``."""
+
+    @operation(
+        Operation(
+            summary="List ten todos, newest first.",
+            query=StartParameter,
+            answers={200: Answer("A page of todos.", ArticlePage, headers=("ETag",))},
+            problems=("invalid-parameter", "storage-unavailable"),
+            conditional=True,
+        )
+    )
+    async def get(self) -> None:
+        """Answer with ten todos after skipping ``start``."""
+        start = self._start()
+        todos = await self.dependencies.todos.page_from(self.owner, start=start, limit=PAGE_TODOS)
+        self.reply(200, ArticlePage(tuple(map(article_view, todos))))
+
+    @operation(
+        Operation(
+            summary="Add a todo from a form.",
+            body=Body(TodoDraft, (FORM,)),
+            answers={200: Answer("It is stored; no body.", headers=("Location",))},
+            problems=("invalid-parameter", "storage-unavailable"),
+        )
+    )
+    async def post(self) -> None:
+        """Store the form's ``content`` as a new todo."""
+        todo = await self.dependencies.todos.add(self.owner, self._draft())
+        self.set_header("Location", f"/v1/todos/{todo.id}")
+
+    def _start(self) -> int:
+        text = self.get_query_argument("start", "0", strip=False)
+        if _DIGITS.fullmatch(text) is None:
+            return 0
+        limit = self.dependencies.max_start
+        digits = text.lstrip("0")
+        if len(digits) > len(str(limit)) or int(digits or "0") > limit:
+            refuse_parameter(
+                "start",
+                "too_large",
+                f"is above {limit}: follow the cursors of /v1/todos to go deeper",
+            )
+        return int(digits or "0")
+
+    def _draft(self) -> TodoDraft:
+        if "Content-Type" in self.request.headers:  # A POST of nothing lacks its content only.
+            self.require_media_type()
+        fields = parse_pairs(self.body_text())
+        content = {name: fields[name] for name in ("content",) if name in fields}
+        return convert_parameters(content, TodoDraft)
+
+
+class ArticleFinishHandler(BaseHandler):
+    """The finishing of a todo, at ``/todo/<id>/finish``."""
+
+    @operation(
+        Operation(
+            summary="Finish a todo; a second time changes nothing.",
+            answers={200: Answer("It is finished; no body.")},
+            problems=("todo-not-found", "storage-unavailable"),
+        )
+    )
+    async def put(self, todo_id: str) -> None:
+        """Finish the todo."""
+        await self.dependencies.todos.finish(self.owner, todo_id)
+
+
+class ArticleTodoHandler(BaseHandler):
+    """One todo, at ``/todo/<id>``."""
+
+    @operation(
+        Operation(
+            summary="Delete a todo.",
+            answers={200: Answer("It is gone; no body.")},
+            problems=("todo-not-found", "storage-unavailable"),
+        )
+    )
+    async def delete(self, todo_id: str) -> None:
+        """Delete the todo."""
+        await self.dependencies.todos.delete(self.owner, todo_id)
+
+
+ROUTES = (
+    Route("/index", IndexHandler),
+    Route("/todo", ArticleListHandler),
+    Route("/todo/{todo_id}/finish", ArticleFinishHandler),
+    Route("/todo/{todo_id}", ArticleTodoHandler),
+)

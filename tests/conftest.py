@@ -1,0 +1,190 @@
+"""Fixtures, from the outside in. Every test talks to a real MongoDB and a real Redis.
+
+================  ===========================================================================
+servers           one embedded MongoDB and Redis for the whole run
+mongo_uri         a database of the test's own on that MongoDB, dropped afterwards
+io_loop           the test's event loop; tasks left on it fail the test (pytest-tornado's name)
+settings          the defaults, with short deadlines; a test changes them with ``replace``
+clock             the time, which stands still until the test moves it
+resources         open connections to the test's database
+repository        a prepared `MongoTodoRepository` on them
+app, http_server  the application and its server, as in production (pytest-tornado's names)
+api               calls the server and holds every answer against the contract: `tests.api.Api`
+unexpected_logs   (always on) a log line at WARNING or above that no test expects fails it
+expect_log        ``expect_log("text")``: such a line must appear, and is no failure
+================  ===========================================================================
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from uuid import uuid4
+
+import pytest
+from api import Api
+from app.embedded import EmbeddedServers, join_servers
+from pymongo import MongoClient
+from tornado.httpserver import HTTPServer
+from tornado.ioloop import IOLoop
+from tornado.testing import bind_unused_port
+
+from app.bootstrap import make_application, make_health, make_repository
+from app.domain.todo import PUBLIC_OWNER
+from app.metrics import Metrics
+from app.resources import Resources, open_resources
+from app.serving import make_server
+from app.settings import Settings
+from app.storage.preparation import prepare
+from app.storage.todos import MongoTodoRepository
+from handlers.application import TodoApplication
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServers]:
+    with join_servers(tmp_path_factory.mktemp("servers")) as servers:
+        yield servers
+
+
+@pytest.fixture
+def mongo_uri(servers: EmbeddedServers) -> Iterator[str]:
+    name = f"test_{uuid4().hex}"
+    assert servers.mongo_uri is not None
+    uri = servers.mongo_uri.replace("/todo?", f"/{name}?")
+    yield uri
+    with MongoClient(uri) as client:
+        client.drop_database(name)
+
+
+@pytest.fixture
+def io_loop() -> Iterator[IOLoop]:
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    yield IOLoop.current()
+    left = [task for task in asyncio.all_tasks(loop) if not task.done()]
+    for task in left:
+        task.cancel()
+    loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+    IOLoop.current().close(all_fds=True)
+    asyncio.set_event_loop(None)
+    assert not left, f"tasks left behind: {left}"
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings(mongo_connect_seconds=1.0, mongo_operation_seconds=3.0, drain_seconds=5.0)
+
+
+@dataclass
+class Clock:
+    """Seconds since the epoch that only a test moves."""
+
+    now: float = 1_700_000_000.25
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> float:
+        self.now += seconds
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def resources(
+    io_loop: IOLoop, settings: Settings, servers: EmbeddedServers, mongo_uri: str
+) -> Iterator[Resources]:
+    @asynccontextmanager
+    async def prepared() -> AsyncIterator[Resources]:
+        async with open_resources(
+            settings, mongo_uri=mongo_uri, redis_url=servers.redis_url
+        ) as resources:
+            await prepare(resources.todos, owner=PUBLIC_OWNER)
+            yield resources
+
+    context = prepared()
+    yield io_loop.run_sync(context.__aenter__)
+    io_loop.run_sync(lambda: context.__aexit__(None, None, None))
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics()
+
+
+@pytest.fixture
+def repository(settings: Settings, resources: Resources, metrics: Metrics) -> MongoTodoRepository:
+    return make_repository(settings, resources, metrics)
+
+
+@pytest.fixture
+def app(
+    settings: Settings,
+    resources: Resources,
+    repository: MongoTodoRepository,
+    metrics: Metrics,
+    clock: Clock,
+) -> TodoApplication:
+    health = make_health(settings, resources, repository, lambda: True)
+    return make_application(
+        settings, repository=repository, health=health, metrics=metrics, clock=clock
+    )
+
+
+@pytest.fixture
+def http_server(
+    io_loop: IOLoop, settings: Settings, app: TodoApplication
+) -> Iterator[tuple[HTTPServer, int]]:
+    async def start() -> tuple[HTTPServer, int]:
+        listening, port = bind_unused_port()
+        server = make_server(settings, app)
+        server.add_socket(listening)
+        return server, port
+
+    server, port = io_loop.run_sync(start)
+    yield server, port
+    server.stop()
+    io_loop.run_sync(server.close_all_connections)
+
+
+@pytest.fixture
+def api(io_loop: IOLoop, http_server: tuple[HTTPServer, int]) -> Iterator[Api]:
+    api = io_loop.run_sync(lambda: _make_api(http_server[1]))
+    yield api
+    api.close()
+
+
+async def _make_api(port: int) -> Api:
+    return Api(port)
+
+
+class _Recorder(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(self.format(record))
+
+
+@pytest.fixture(autouse=True)
+def unexpected_logs() -> Iterator[list[str]]:
+    recorder = _Recorder()
+    expected: list[str] = []
+    logging.getLogger().addHandler(recorder)
+    yield expected
+    logging.getLogger().removeHandler(recorder)
+    for text in expected:
+        assert any(text in line for line in recorder.lines), f"not logged: {text}"
+    unexpected = [line for line in recorder.lines if not any(text in line for text in expected)]
+    assert not unexpected, "unexpected log lines:\n" + "\n".join(unexpected)
+
+
+@pytest.fixture
+def expect_log(unexpected_logs: list[str]) -> Callable[[str], None]:
+    return unexpected_logs.append
