@@ -5,7 +5,7 @@ import logging
 import os
 import socket
 import sys
-from argparse import Namespace, RawDescriptionHelpFormatter
+from argparse import ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -20,6 +20,7 @@ from app.domain.todo import PUBLIC_OWNER
 from app.embedded import EmbeddedServersError, join_servers
 from app.errors import StorageUnavailable, StorageUnusable
 from app.log import configure_logging
+from app.seed import MAX_TODOS_PER_RUN, generate_todos, seed
 from app.settings import Settings, SettingsError
 from app.settings_row import redact
 from app.settings_sources import (
@@ -120,7 +121,9 @@ def _seed(arguments: Sequence[str]) -> int:
         prog="run.py seed",
         description="Store made-up todos of the past year, in Chinese and English.",
     )
-    parser.add_argument("--count", type=int, required=True, metavar="N", help="how many to store")
+    parser.add_argument(
+        "--count", type=_todo_count, required=True, metavar="N", help="how many to store"
+    )
     parser.add_argument(
         "--random-seed", type=int, metavar="N", help="the same number makes the same todos"
     )
@@ -139,18 +142,24 @@ def _seed(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _todo_count(text: str) -> int:
+    try:
+        count = int(text)
+    except ValueError:
+        raise ArgumentTypeError(f"must be a whole number, not {text!r}") from None
+    if not 1 <= count <= MAX_TODOS_PER_RUN:
+        raise ArgumentTypeError(f"must be between 1 and {MAX_TODOS_PER_RUN:,}, not {count}")
+    return count
+
+
 async def _store_seed(settings: Settings, backends: Backends, count: int, random: Random) -> int:
     # Here, not above: see _size_motor().
     from app.bootstrap import make_repository  # noqa: PLC0415
     from app.metrics import Metrics  # noqa: PLC0415
     from app.resources import open_resources  # noqa: PLC0415
-    from app.seed import generate_todos, seed  # noqa: PLC0415
     from app.storage.preparation import prepare  # noqa: PLC0415
 
-    try:
-        todos = generate_todos(count, owner=PUBLIC_OWNER, now=time(), random=random)
-    except ValueError as error:
-        raise SettingsError(f"--count: {error}") from None
+    todos = generate_todos(count, owner=PUBLIC_OWNER, now=time(), random=random)
     async with open_resources(settings, mongo_uri=backends.mongo_uri, redis_url=None) as resources:
         repository = make_repository(settings, resources, Metrics())
         try:

@@ -8,7 +8,7 @@ JSON object. Everything goes to standard error.
 import logging
 import sys
 from contextvars import ContextVar
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -22,6 +22,11 @@ request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 MAX_VALUE_CHARACTERS = 200
 """Longest text from a client in a log line; clients must not be able to fill the disk."""
 
+# What a person wants to see of a request; the JSON line has the rest.
+_ACCESS_FIELDS = (
+    *("http.request.method", "url.path", "http.response.status_code"),
+    *("duration_ms", "request_id"),
+)
 _COLOURS = {"WARNING": "\x1b[33m", "ERROR": "\x1b[31m", "CRITICAL": "\x1b[31m"}
 
 
@@ -63,7 +68,7 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the line without its line end."""
         entry: dict[str, Any] = {
-            "ts": datetime.fromtimestamp(record.created, timezone.utc),
+            "ts": datetime.fromtimestamp(record.created, UTC),
             "level": record.levelname.lower(),
             "logger": record.name,
             "event": record.getMessage(),
@@ -86,9 +91,13 @@ class ConsoleFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line without its line end; an exception's traceback follows it."""
-        fields = " ".join(f"{name}={value}" for name, value in _fields(record).items())
+        fields = _fields(record)
+        if record.name == access.name:
+            told = [str(fields[name]) for name in _ACCESS_FIELDS]
+        else:
+            told = [record.getMessage(), *(f"{name}={value}" for name, value in fields.items())]
         time = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
-        text = f"{time} {record.levelname:<7} {record.getMessage()} {fields}".rstrip()
+        text = " ".join([time, f"{record.levelname:<7}", *told])
         # Escapes in a client's text must not reach the terminal.
         line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
         if self._colour and record.levelname in _COLOURS:

@@ -104,17 +104,19 @@ def _stop_on_signals() -> asyncio.Event:
 async def _wait_for_stop(stop: asyncio.Event, preparation: "asyncio.Task[None]") -> None:
     """Return when a signal came; raise what made the preparation fail for good."""
     async with _background(stop.wait()) as stopped:
-        done, _ = await asyncio.wait({stopped, preparation}, return_when=asyncio.FIRST_EXCEPTION)
-        if stopped not in done:
+        await asyncio.wait({stopped, preparation}, return_when=asyncio.FIRST_COMPLETED)
+        if not stopped.done():
             await preparation
+            await stopped
 
 
 async def _drain(server: HTTPServer, application: TodoApplication, seconds: float) -> None:
     log.info("stopping: no new connections, waiting for requests in flight")
     server.stop()
+    server.conn_params.no_keep_alive = True  # What is still asked is answered with a close.
     try:
         await asyncio.wait_for(application.wait_until_idle(), seconds)
-    except asyncio.TimeoutError:
+    except TimeoutError:
         log.warning("cutting off requests that take longer than %g s", seconds)
     await server.close_all_connections()
 

@@ -84,7 +84,6 @@ class BaseHandler(RequestHandler):
     def prepare(self) -> Awaitable[None] | None:
         """Refuse by its head what would not be read."""
         log.request_id.set(self.request_id)
-        self._announce_drain()
         length = self.request.headers.get("Content-Length", "")
         # Anything but digits is the server's to refuse.
         if _DIGITS.fullmatch(length) and (
@@ -112,10 +111,6 @@ class BaseHandler(RequestHandler):
             f"A body may have {limit} bytes at most.",
             headers={"Connection": "close"},
         )
-
-    def _announce_drain(self) -> None:
-        if self.dependencies.health.draining:
-            self.set_header("Connection", "close")
 
     def head(self, *args: str, **kwargs: str) -> Any:
         """Answer as GET does; Tornado leaves the body out."""
@@ -211,7 +206,6 @@ class BaseHandler(RequestHandler):
     def write_problem(self, problem: RequestProblem) -> None:
         """End the request with a problem document."""
         self.clear()
-        self._announce_drain()
         self.set_status(problem.status)
         if problem.code == "method-not-allowed":
             self.set_header("Allow", ", ".join(self.allowed_methods()))

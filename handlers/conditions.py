@@ -10,7 +10,9 @@ from handlers.problems import FieldError, RequestProblem
 
 _TAG = r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"'
 _ONE_TAG = re.compile(_TAG)
-_TAG_LIST = re.compile(rf"[ \t,]*{_TAG}(?:[ \t]*,[ \t]*(?:{_TAG})?)*[ \t]*")
+# Empty members are allowed (RFC 9110, section 5.6.1). Only one way to match each comma and blank:
+# with two, a header of commas would take exponential time.
+_TAG_LIST = re.compile(rf"[ \t,]*{_TAG}(?:[ \t]*,[ \t,]*{_TAG})*[ \t,]*")
 # A tag that is no revision of ours matches none; longer numbers would not fit MongoDB's integers.
 _REV = re.compile("[1-9][0-9]{0,14}")
 

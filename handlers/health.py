@@ -1,7 +1,7 @@
 """What operators ask: is it alive, is it ready, how does it do, which version is it."""
 
 import platform
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Literal
 
 import msgspec
@@ -113,7 +113,7 @@ class VersionHandler(BaseHandler):
 
 
 def _document(health: Health) -> HealthDocument:
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     checks: dict[str, tuple[Check, ...]] = {
         f"{backend.name}:responseTime": (
             Check(backend.status, round(backend.seconds * 1000, 3), "ms", now),

@@ -50,6 +50,8 @@ class Operation(Struct, frozen=True, kw_only=True):
     def problem_codes(self) -> tuple[str, ...]:
         """Return the codes of all problems it may answer with."""
         codes = [*ANYWHERE, *self.problems]
+        if "storage-unavailable" in self.problems:
+            codes.append("overloaded")
         if self.body is not None:
             codes.append("unsupported-media-type")
             if JSON in self.body.media_types:

@@ -1,6 +1,7 @@
 """What clients send, turned into typed values or into the problem that says what is wrong."""
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from typing import Any, NoReturn, TypeVar
@@ -61,7 +62,10 @@ def parse_json(body: bytes, kind: type[T]) -> T:
     """
     try:
         document = json.loads(
-            body.decode("utf-8"), object_pairs_hook=_object, parse_constant=_refuse_constant
+            body.decode("utf-8"),
+            object_pairs_hook=_object,
+            parse_constant=_refuse_constant,
+            parse_float=_finite,
         )
     except RecursionError:
         raise RequestProblem("malformed-json", "The JSON is nested too deeply.") from None
@@ -99,6 +103,7 @@ def parse_pairs(text: str) -> dict[str, str]:
         RequestProblem: 400 for too many, for a repeated name and for what is not UTF-8.
     """
     try:
+        text.encode()  # Bytes that are not UTF-8 stand as lone surrogates, which this refuses.
         pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
     except UnicodeError:
         raise RequestProblem("invalid-parameter", "The parameters are not UTF-8.") from None
@@ -157,6 +162,13 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if not name.isascii() and _LONE_SURROGATE.search(name):
             raise RequestProblem("malformed-json", "A name holds half a surrogate pair.")
     return members
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):  # Readers disagree about it (RFC 8259, section 6).
+        raise RequestProblem("malformed-json", "A number is too large.")
+    return number
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -1,6 +1,6 @@
 """Todos as the API shows them."""
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -75,4 +75,4 @@ def entity_tag(todo: Todo) -> str:
 
 
 def _time(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, timezone.utc)
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,7 +1,9 @@
 """A client that holds every answer it sees against the contract."""
 
+import asyncio
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,6 +87,31 @@ class Api:
             raise ConnectionError(str(response.error))
         check_answer(method, target, response.code, response.headers, response.body)
         return Answer(response.code, response.headers, response.body)
+
+    async def send(self, request: bytes) -> Answer:
+        """Send bytes on a connection of their own and return the answer, checked.
+
+        An answer that says ``Connection: close`` must be followed by the end of the connection.
+        """
+        method, target, *_ = request.decode("latin-1").split(" ", 2)
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            writer.write(request)
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+            start_line, _, fields = head.partition("\r\n")
+            status, headers = int(start_line.split(" ")[1]), HTTPHeaders.parse(fields)
+            length = 0 if method == "HEAD" else int(headers.get("Content-Length", "0"))
+            body = await reader.readexactly(length)
+            if headers.get("Connection") == "close":
+                # A server that closes with bytes of ours unread resets the connection.
+                with suppress(ConnectionResetError):
+                    assert await reader.read() == b""
+        finally:
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
+        check_answer(method, target, status, headers, body)
+        return Answer(status, headers, body)
 
     async def add(self, content: str = "buy milk") -> dict[str, Any]:
         """Add a todo and return it."""

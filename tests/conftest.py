@@ -3,11 +3,13 @@
 ================  ===========================================================================
 servers           one embedded MongoDB and Redis for the whole run
 mongo_uri         a database of the test's own on that MongoDB, dropped afterwards
+redis_url         that Redis; a test that wants another, or none, parametrizes it
 io_loop           the test's event loop; tasks left on it fail the test (pytest-tornado's name)
 settings          the defaults, with short deadlines; a test changes them with ``replace``
 clock             the time, which stands still until the test moves it
 resources         open connections to the test's database
 repository        a prepared `MongoTodoRepository` on them
+health            asks both; ``is_prepared`` is what it takes the preparation for
 app, http_server  the application and its server, as in production (pytest-tornado's names)
 api               calls the server and holds every answer against the contract: `tests.api.Api`
 unexpected_logs   (always on) a log line at WARNING or above that no test expects fails it
@@ -24,7 +26,6 @@ from uuid import uuid4
 
 import pytest
 from api import Api
-from app.embedded import EmbeddedServers, join_servers
 from pymongo import MongoClient
 from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
@@ -32,8 +33,10 @@ from tornado.testing import bind_unused_port
 
 from app.bootstrap import make_application, make_health, make_repository
 from app.domain.todo import PUBLIC_OWNER
+from app.embedded import EmbeddedServers, join_servers
 from app.metrics import Metrics
 from app.resources import Resources, open_resources
+from app.services.health import HealthService
 from app.serving import make_server
 from app.settings import Settings
 from app.storage.preparation import prepare
@@ -55,6 +58,11 @@ def mongo_uri(servers: EmbeddedServers) -> Iterator[str]:
     yield uri
     with MongoClient(uri) as client:
         client.drop_database(name)
+
+
+@pytest.fixture
+def redis_url(servers: EmbeddedServers) -> str | None:
+    return servers.redis_url
 
 
 @pytest.fixture
@@ -97,13 +105,11 @@ def clock() -> Clock:
 
 @pytest.fixture
 def resources(
-    io_loop: IOLoop, settings: Settings, servers: EmbeddedServers, mongo_uri: str
+    io_loop: IOLoop, settings: Settings, mongo_uri: str, redis_url: str | None
 ) -> Iterator[Resources]:
     @asynccontextmanager
     async def prepared() -> AsyncIterator[Resources]:
-        async with open_resources(
-            settings, mongo_uri=mongo_uri, redis_url=servers.redis_url
-        ) as resources:
+        async with open_resources(settings, mongo_uri=mongo_uri, redis_url=redis_url) as resources:
             await prepare(resources.todos, owner=PUBLIC_OWNER)
             yield resources
 
@@ -123,14 +129,28 @@ def repository(settings: Settings, resources: Resources, metrics: Metrics) -> Mo
 
 
 @pytest.fixture
-def app(
+def is_prepared() -> Callable[[], bool]:
+    return lambda: True
+
+
+@pytest.fixture
+def health(
     settings: Settings,
     resources: Resources,
     repository: MongoTodoRepository,
+    is_prepared: Callable[[], bool],
+) -> HealthService:
+    return make_health(settings, resources, repository, is_prepared)
+
+
+@pytest.fixture
+def app(
+    settings: Settings,
+    repository: MongoTodoRepository,
+    health: HealthService,
     metrics: Metrics,
     clock: Clock,
 ) -> TodoApplication:
-    health = make_health(settings, resources, repository, lambda: True)
     return make_application(
         settings, repository=repository, health=health, metrics=metrics, clock=clock
     )

@@ -67,7 +67,7 @@ def decode_cursor(cursor: str, *, owner: str, is_finished: bool | None) -> Posit
     if len(fields) != _FIELDS.size or digest != _digest(fields, owner):
         raise InvalidCursor
     filter_index, created_at, todo_id = _FIELDS.unpack(fields)
-    if _FILTERS[filter_index] != is_finished:
+    if filter_index != _FILTERS.index(is_finished):
         raise InvalidCursor
     return Position(created_at, todo_id.hex())
 

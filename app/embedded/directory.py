@@ -69,3 +69,16 @@ def rotate_log(log: Path) -> None:
     """Put the log aside, in the place of the one put aside before."""
     if log.exists():
         log.replace(log.with_name(f"{log.name}.1"))
+
+
+def others_with_open(path: Path) -> list[int]:
+    """Return the ids of the other processes that have the file open: proc_pid_fd(5), Linux only."""
+    pids = set()
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        try:
+            if link.samefile(path):
+                pids.add(int(link.parts[2]))
+        except OSError:
+            # It has just been closed, or is another user's.
+            continue
+    return sorted(pids - {os.getpid()})

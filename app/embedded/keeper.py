@@ -24,7 +24,7 @@ import time
 from pathlib import Path
 
 from app.embedded.binaries import MONGOD, REDIS_SERVER
-from app.embedded.directory import SERVERS_LOCK, USERS_LOCK, open_lock, try_lock
+from app.embedded.directory import SERVERS_LOCK, USERS_LOCK, open_lock, others_with_open, try_lock
 from app.embedded.mongod import Mongod
 from app.embedded.redis_server import RedisServer
 from app.embedded.server import Server
@@ -100,7 +100,7 @@ class Keeper:
         self._servers_lock_taken = try_lock(self._servers_lock)
         if not self._servers_lock_taken and now > self._kill_leftovers_at:
             self._kill_leftovers_at = now + LEFTOVERS_DEADLINE_SECONDS
-            for pid in _others_with_open(Path(SERVERS_LOCK)):
+            for pid in others_with_open(Path(SERVERS_LOCK)):
                 log.error("killing pid %d, a server of an ended keeper that does not stop", pid)
                 os.kill(pid, signal.SIGKILL)
 
@@ -127,19 +127,6 @@ class Keeper:
                 for server in servers:
                     server.signal(signal.SIGKILL)
             time.sleep(BUSY_POLL_SECONDS)
-
-
-def _others_with_open(path: Path) -> list[int]:
-    """Return the ids of the other processes that have the file open: proc_pid_fd(5), Linux only."""
-    pids = set()
-    for link in Path("/proc").glob("[0-9]*/fd/*"):
-        try:
-            if link.samefile(path):
-                pids.add(int(link.parts[2]))
-        except OSError:
-            # It has just been closed, or is another user's.
-            continue
-    return sorted(pids - {os.getpid()})
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from app.embedded.binaries import MONGOD
-from app.embedded.directory import MONGOD_SOCKET
+from app.embedded.directory import MONGOD_SOCKET, others_with_open
 from app.embedded.server import Server
 
 REPLICA_SET = "todo"
@@ -86,18 +86,14 @@ class Mongod(Server):
         """Say why it ended, with the last error in its log."""
         reason = _last_error(self.log_path)
         if "DBPathInUse" in reason:
+            pids = ", ".join(map(str, others_with_open(self.data_path / "mongod.lock")))
+            which = f" (pid {pids})" if pids else ""
             return (
-                f"Another mongod{self._pid_of_holder()} holds {Path.cwd() / self.data_path}: "
+                f"Another mongod{which} holds {Path.cwd() / self.data_path}: "
                 f"stop it, or give another --data-dir or a --mongo-uri."
             )
         sentence = super().explain_end(exit_code)
         return f"{sentence[:-1]} ({reason})." if reason else sentence
-
-    def _pid_of_holder(self) -> str:
-        try:
-            return f" (pid {int((self.data_path / 'mongod.lock').read_text())})"
-        except (OSError, ValueError):
-            return ""
 
 
 def _initiate(connection: socket.socket) -> None:

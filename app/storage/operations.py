@@ -114,8 +114,9 @@ class Operations:
             raise StorageOverloaded(f"{self._waiting} operations wait for MongoDB")
         self._waiting += 1
         try:
-            await asyncio.wait_for(self._slots.acquire(), deadline - perf_counter())
-        except asyncio.TimeoutError:
+            async with asyncio.timeout(deadline - perf_counter()):
+                await self._slots.acquire()
+        except TimeoutError:
             raise StorageUnavailable("no MongoDB connection became free in time") from None
         finally:
             self._waiting -= 1

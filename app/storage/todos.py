@@ -71,6 +71,9 @@ class MongoTodoRepository:
         if query.is_finished is not None:
             wanted["is_finished"] = query.is_finished
         if query.after is not None:
+            # Said twice: the planner may seek by this and check the rest, or merge the ranges of
+            # the rest. Without it, a plan remembered from the top would walk to a deep place.
+            wanted["created_at"] = {"$lte": query.after.created_at}
             wanted["$or"] = _older_than(query.after)
         return await self._find(wanted, skip=0, limit=query.limit)
 

@@ -1,0 +1,209 @@
+"""A record is one line whatever a client sent, and says what happened for whom."""
+
+import io
+import json
+import logging
+import sys
+from contextlib import contextmanager
+
+import pytest
+
+from app import log
+from app.log import ConsoleFormatter, JsonFormatter, configure_logging, shorten
+
+NASTY = [
+    *("\r\n", "\n", "\r", "\x1b[31m", "\0", "\x7f", "\x9b", "\x85", "\u2028", "\u2029", "\u202e"),
+    *("\ud800", "\udfff", "a\ud800\nb", '"', "\\", "買", "🥛"),
+]
+LINE_ENDS = "\r\n\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
+
+
+def make_record(message="request", *, name="app", level=logging.INFO, fields=None, exc_info=None):
+    record = logging.LogRecord(name, level, __file__, 1, message, None, exc_info)
+    record.created = 1_700_000_000.25
+    if fields is not None:
+        record.fields = fields
+    return record
+
+
+def raised():
+    try:
+        int("the cause")
+    except ValueError:
+        return sys.exc_info()
+
+
+@contextmanager
+def working_for(request_id):
+    token = log.request_id.set(request_id)
+    try:
+        yield
+    finally:
+        log.request_id.reset(token)
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def configured(monkeypatch):
+    """Configure logging, return what it writes to, and put everything back afterwards."""
+    loggers = [logging.getLogger(name) for name in (None, "pymongo", "asyncio")]
+    before = [(logger, logger.level, list(logger.handlers)) for logger in loggers]
+
+    def configure(stream=None, **options):
+        stream = io.StringIO() if stream is None else stream
+        monkeypatch.setattr(sys, "stderr", stream)
+        options = {"level": "info", "log_format": "auto", "access_log": True} | options
+        configure_logging(**options)
+        return stream
+
+    yield configure
+    log.access.disabled = False
+    for logger, level, handlers in before:
+        logger.setLevel(level)
+        logger.handlers = handlers
+
+
+@pytest.mark.parametrize("text", NASTY, ids=ascii)
+@pytest.mark.parametrize(
+    "formatter",
+    [JsonFormatter(), ConsoleFormatter(colour=False), ConsoleFormatter(colour=True)],
+    ids=["json", "console", "colour"],
+)
+def test_a_record_is_one_encodable_line_whatever_is_in_it(formatter, text):
+    record = make_record(f"said {text}", fields={"url.path": f"/{text}"})
+    with working_for(f"id{text}"):
+        line = formatter.format(record)
+    line.encode()
+    assert not set(line) & set(LINE_ENDS) - (
+        set("\x85\u2028\u2029") if isinstance(formatter, JsonFormatter) else set()
+    )
+    assert "\x1b" not in line
+    assert "\0" not in line
+
+
+@pytest.mark.parametrize("text", [text for text in NASTY if text.isascii() or text in "買🥛"])
+def test_json_gives_back_what_was_logged(text):
+    entry = json.loads(JsonFormatter().format(make_record(text, fields={"url.path": text})))
+    assert (entry["event"], entry["url.path"]) == (text, text)
+
+
+def test_a_json_line_has_time_level_logger_event_and_fields():
+    record = make_record(level=logging.WARNING, fields={"http.route": "/todo", "duration_ms": 1.5})
+    assert json.loads(JsonFormatter().format(record)) == {
+        "ts": "2023-11-14T22:13:20.250000Z",
+        "level": "warning",
+        "logger": "app",
+        "event": "request",
+        "http.route": "/todo",
+        "duration_ms": 1.5,
+    }
+
+
+def test_a_value_that_json_does_not_know_stands_as_text():
+    entry = json.loads(JsonFormatter().format(make_record(fields={"error": KeyError("x")})))
+    assert entry["error"] == "'x'"
+
+
+def test_the_request_that_code_works_for_stands_in_its_lines():
+    with working_for("abc"):
+        assert json.loads(JsonFormatter().format(make_record()))["request_id"] == "abc"
+        assert "request_id=abc" in ConsoleFormatter(colour=False).format(make_record())
+        own = JsonFormatter().format(make_record(fields={"request_id": "own"}))
+    assert json.loads(own)["request_id"] == "own"
+    assert "request_id" not in json.loads(JsonFormatter().format(make_record()))
+
+
+def test_an_exception_stays_within_its_json_line():
+    line = JsonFormatter().format(make_record("fault", exc_info=raised()))
+    assert "\n" not in line
+    assert json.loads(line)["exception"].endswith("the cause'")
+
+
+def test_an_exception_follows_its_console_line():
+    first, *rest = (
+        ConsoleFormatter(colour=False)
+        .format(make_record("fault", level=logging.ERROR, exc_info=raised()))
+        .splitlines()
+    )
+    assert first.endswith("ERROR   fault")
+    assert rest[0] == "Traceback (most recent call last):"
+    assert rest[-1].endswith("the cause'")
+
+
+def test_a_console_line_has_time_level_message_and_fields():
+    line = ConsoleFormatter(colour=True).format(make_record(fields={"http.route": "/todo"}))
+    time, rest = line.split(" ", 1)
+    assert len(time) == len("22:13:20")
+    assert rest == "INFO    request http.route=/todo"
+
+
+def test_a_console_line_of_a_request_has_what_a_person_wants_to_see():
+    fields = {
+        "http.request.method": "GET",
+        "http.route": "/v1/todos/{todo_id}",
+        "url.path": "/v1/todos/\x1b[31m",
+        "http.response.status_code": 404,
+        "duration_ms": 1.5,
+        "client.address": "127.0.0.1",
+        "request_id": "abc",
+    }
+    line = ConsoleFormatter(colour=True).format(make_record(name="access", fields=fields))
+    assert line.split(" ", 1)[1] == "INFO    GET /v1/todos/\\x1b[31m 404 1.5 abc"
+
+
+@pytest.mark.parametrize("level", [logging.WARNING, logging.ERROR, logging.CRITICAL])
+def test_only_a_terminal_gets_colours(level):
+    assert ConsoleFormatter(colour=True).format(make_record(level=level)).startswith("\x1b[3")
+    assert "\x1b" not in ConsoleFormatter(colour=False).format(make_record(level=level))
+
+
+@pytest.mark.parametrize("length", [0, 199, 200])
+def test_a_text_within_the_bound_stays(length):
+    assert shorten("x" * length) == "x" * length
+
+
+def test_a_longer_text_is_cut_and_marked():
+    assert shorten("x" * 201) == "x" * 200 + "…"
+
+
+@pytest.mark.parametrize(
+    ("log_format", "stream", "is_json"),
+    [
+        ("auto", io.StringIO, True),
+        ("auto", Terminal, False),
+        ("json", Terminal, True),
+        ("console", io.StringIO, False),
+    ],
+)
+def test_a_terminal_gets_the_console_format_and_all_else_json(
+    configured, log_format, stream, is_json
+):
+    written = configured(stream(), log_format=log_format)
+    logging.getLogger("app").info("hello")
+    (line,) = written.getvalue().splitlines()
+    assert line.startswith("{") is is_json
+
+
+def test_only_the_level_asked_for_is_shown(configured):
+    written = configured(level="warning")
+    logging.getLogger("app").info("quiet")
+    logging.getLogger("app").warning("loud")
+    assert [json.loads(line)["event"] for line in written.getvalue().splitlines()] == ["loud"]
+
+
+@pytest.mark.parametrize("access_log", [True, False])
+def test_the_access_log_can_be_switched_off(configured, access_log):
+    written = configured(access_log=access_log)
+    log.access.info("request")
+    assert bool(written.getvalue()) is access_log
+
+
+def test_the_drivers_chatter_is_not_shown(configured):
+    written = configured(level="debug")
+    logging.getLogger("pymongo.command").info("a command")
+    logging.getLogger("asyncio").debug("Using selector")
+    assert written.getvalue() == ""
