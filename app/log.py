@@ -49,6 +49,7 @@ def configure_logging(*, level: str, log_format: str, access_log: bool) -> None:
     root.handlers = [handler]
     root.setLevel(level.upper())
     access.disabled = not access_log
+    logging.captureWarnings(capture=True)  # Python's warnings are lines like all others.
     # The driver's own log of every command and heartbeat is for debugging the driver.
     logging.getLogger("pymongo").setLevel(logging.WARNING)
     # "Using selector: ..." at every start.

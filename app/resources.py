@@ -5,13 +5,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from motor.core import AgnosticCollection
 from motor.motor_tornado import MotorClient
 from pymongo.errors import ConfigurationError
 from redis.asyncio import Redis
 from tornado.ioloop import IOLoop
 
 from app.settings import Settings, SettingsError
+from app.storage.collection import Collection
 
 DATABASE = "todo"
 """The database when the MongoDB URI names none."""
@@ -24,7 +24,7 @@ COLLECTION = "todos"
 class Resources:
     """What the adapters work with."""
 
-    todos: AgnosticCollection[dict[str, Any]]
+    todos: Collection
     redis: Redis | None
 
 
@@ -54,16 +54,15 @@ async def open_resources(
 
 def _mongo_client(settings: Settings, uri: str) -> MotorClient[dict[str, Any]]:
     concern = settings.mongo_write_concern
-    milliseconds = round(settings.mongo_connect_seconds * 1000)
     try:
         return MotorClient(
             uri,
             io_loop=IOLoop.current(),
             appname="tornado-todo",
             maxPoolSize=settings.mongo_pool_size,
-            # All three: the driver's own defaults hold a request for 20 to 30 s.
-            serverSelectionTimeoutMS=milliseconds,
-            connectTimeoutMS=milliseconds,
+            connectTimeoutMS=round(settings.mongo_connect_seconds * 1000),
+            # For the whole of an operation, the search for a server included, which by
+            # itself may take 30 s.
             timeoutMS=round(settings.mongo_operation_seconds * 1000),
             w=concern if concern == "majority" else int(concern),
             journal=settings.mongo_journal,

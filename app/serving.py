@@ -111,8 +111,8 @@ async def _wait_for_stop(stop: asyncio.Event, preparation: "asyncio.Task[None]")
 
 
 async def _drain(server: HTTPServer, application: TodoApplication, seconds: float) -> None:
-    log.info("stopping: no new connections, waiting for requests in flight")
     server.stop()
+    log.info("stopping: no new connections, waiting for requests in flight")
     server.conn_params.no_keep_alive = True  # What is still asked is answered with a close.
     try:
         await asyncio.wait_for(application.wait_until_idle(), seconds)

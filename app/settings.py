@@ -135,11 +135,11 @@ class Settings:
     mongo_connect_seconds: float = setting(
         2.0,
         group="Time limits",
-        help="deadline for finding a MongoDB server and connecting to it",
+        help="deadline for connecting to a MongoDB server, and how long a start waits for one",
         unit="seconds",
         minimum=0.1,
         maximum=60.0,
-        reason="The driver's own 30 s would keep every request waiting while MongoDB is down.",
+        reason="A connection takes milliseconds; the driver's own 20 s would hold its retries.",
     )
     mongo_operation_seconds: float = setting(
         5.0,

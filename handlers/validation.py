@@ -77,6 +77,8 @@ def parse_json(body: bytes, kind: type[T]) -> T:
         raise RequestProblem("malformed-json", "A number has too many digits.") from None
     try:
         return msgspec.convert(document, kind)
+    except UnicodeEncodeError:  # How msgspec fails on such a text in the place of an object.
+        raise RequestProblem("malformed-json", "A text holds half a surrogate pair.") from None
     except msgspec.ValidationError as error:
         name, code, detail = _explain(str(error))
         pointer = "#" if name is None else f"#/{quote(name.replace('~', '~0').replace('/', '~1'))}"

@@ -21,11 +21,11 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from uuid import uuid4
 
 import pytest
 from api import Api
+from clock import Clock
 from pymongo import MongoClient
 from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
@@ -82,20 +82,6 @@ def io_loop() -> Iterator[IOLoop]:
 @pytest.fixture
 def settings() -> Settings:
     return Settings(mongo_connect_seconds=1.0, mongo_operation_seconds=3.0, drain_seconds=5.0)
-
-
-@dataclass
-class Clock:
-    """Seconds since the epoch that only a test moves."""
-
-    now: float = 1_700_000_000.25
-
-    def __call__(self) -> float:
-        return self.now
-
-    def advance(self, seconds: float) -> float:
-        self.now += seconds
-        return self.now
 
 
 @pytest.fixture

@@ -62,9 +62,5 @@ class RevCondition(Struct, frozen=True):
     none_of: frozenset[int] = frozenset()
     """The revision must be none of these (``If-None-Match``)."""
 
-    def allows(self, rev: int) -> bool:
-        """Tell whether a todo of this revision meets the condition."""
-        return (self.any_of is None or rev in self.any_of) and rev not in self.none_of
-
 
 UNCONDITIONAL = RevCondition()

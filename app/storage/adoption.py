@@ -3,13 +3,12 @@
 import logging
 from typing import Any
 
-from motor.core import AgnosticCollection
+from app.storage.collection import Collection
 
 log = logging.getLogger(__name__)
 
 # Small enough that one batch is far within the deadline of an operation.
 _BATCH_DOCUMENTS = 5000
-
 
 # The last second that RFC 3339 can write, that of the year 9999.
 _LAST_SECOND = 253_402_300_799
@@ -24,7 +23,7 @@ _OWNERLESS = {
 }
 
 
-async def adopt_ownerless(collection: AgnosticCollection[dict[str, Any]], *, owner: str) -> int:
+async def adopt_ownerless(collection: Collection, *, owner: str) -> int:
     """Give every document without an owner to ``owner`` and add the fields it lacks.
 
     Works in batches, may run in several processes at once, and may be cut off anywhere: what is

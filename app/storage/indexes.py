@@ -1,10 +1,9 @@
 """The indexes, declared once and created at start."""
 
-from typing import Any
-
 import pymongo
-from motor.core import AgnosticCollection
 from pymongo import ASCENDING, DESCENDING, IndexModel
+
+from app.storage.collection import Collection
 
 NEWEST_FIRST = [("created_at", DESCENDING), ("_id", DESCENDING)]
 """The order of every list; the id settles equal times, so no todo is shown twice or never."""
@@ -23,7 +22,7 @@ INDEXES = (
 _BUILD_SECONDS = 3600
 
 
-async def create_indexes(collection: AgnosticCollection[dict[str, Any]]) -> None:
+async def create_indexes(collection: Collection) -> None:
     """Create the indexes that are missing; those that exist cost nothing."""
     with pymongo.timeout(_BUILD_SECONDS):
         await collection.create_indexes(list(INDEXES))

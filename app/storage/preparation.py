@@ -1,17 +1,15 @@
 """What a collection needs before requests are served from it."""
 
-from typing import Any
-
-from motor.core import AgnosticCollection
 from pymongo.errors import PyMongoError
 
 from app.errors import StorageUnusable
 from app.storage.adoption import adopt_ownerless
+from app.storage.collection import Collection
 from app.storage.indexes import create_indexes
 from app.storage.operations import storage_errors
 
 
-async def prepare(collection: AgnosticCollection[dict[str, Any]], *, owner: str) -> None:
+async def prepare(collection: Collection, *, owner: str) -> None:
     """Create missing indexes and adopt documents without an owner; may be repeated.
 
     Raises:
@@ -20,6 +18,9 @@ async def prepare(collection: AgnosticCollection[dict[str, Any]], *, owner: str)
     """
     try:
         with storage_errors():
+            # The building of indexes may take long, and its deadline covers the search for a
+            # server, too: whether there is one is asked before, within an operation's deadline.
+            await collection.database.command("ping")
             await create_indexes(collection)
             await adopt_ownerless(collection, owner=owner)
     except PyMongoError as error:

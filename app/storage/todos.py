@@ -1,20 +1,17 @@
 """Todos in MongoDB."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from bson import ObjectId
-from motor.core import AgnosticCollection
 from pymongo import ReturnDocument
 
 from app.domain.page import Position, TodoQuery
 from app.domain.todo import RevCondition, Todo, TodoChanges, TodoDraft
 from app.errors import RevConflict, TodoNotFound
+from app.storage.collection import Collection, Document
 from app.storage.documents import document_from_todo, object_id, todo_from_document, update_of
 from app.storage.indexes import NEWEST_FIRST
 from app.storage.operations import Operations
-
-Document = dict[str, Any]
 
 
 class MongoTodoRepository:
@@ -28,7 +25,7 @@ class MongoTodoRepository:
 
     def __init__(
         self,
-        todos: AgnosticCollection[Document],
+        todos: Collection,
         operations: Operations,
         new_id: Callable[[], ObjectId] = ObjectId,
     ) -> None:

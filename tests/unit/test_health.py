@@ -71,7 +71,7 @@ async def test_the_worst_backend_that_matters_decides(
 
 
 @pytest.mark.parametrize(
-    "error", [asyncio.TimeoutError(), OSError(), RuntimeError(), KeyError("x")], ids=repr
+    "error", [TimeoutError(), OSError(), RuntimeError(), KeyError("x")], ids=repr
 )
 async def test_whatever_a_ping_raises_is_a_failed_check_and_no_fault(error: Exception):
     async def failing() -> None:

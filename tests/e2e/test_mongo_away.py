@@ -1,0 +1,73 @@
+"""Without its database the service starts, says so, and heals by itself."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic, sleep
+from urllib.parse import quote
+
+import pytest
+from pymongo import MongoClient
+from service import DEADLINE_SECONDS, Service
+
+from app.embedded import join_servers
+
+OPERATION_SECONDS = 1.0
+
+
+@pytest.fixture
+def mongo_uri(data_dir: Path) -> str:
+    """The address that a mongod of the data directory will have."""
+    return f"mongodb://{quote(str(data_dir / 'mongod.sock'), safe='')}/todo?directConnection=true"
+
+
+@pytest.fixture
+def service(start: Callable[..., Service], mongo_uri: str) -> Service:
+    return start(
+        f"--mongo-uri={mongo_uri}",
+        "--redis-url=none",
+        "--mongo-connect-seconds=0.5",
+        f"--mongo-operation-seconds={OPERATION_SECONDS}",
+    )
+
+
+def test_a_service_without_its_database_lives_but_is_not_ready(service: Service) -> None:
+    assert service.call("GET", "/livez").status == 200
+    assert service.call("GET", "/readyz").status == 503
+
+    started = monotonic()
+    answer = service.call("GET", "/v1/todos")
+    assert monotonic() - started < OPERATION_SECONDS + 0.5
+    assert answer.status == 503
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.headers["Retry-After"] == "1"
+    assert service.stop() == 0
+
+
+def test_a_database_that_comes_later_is_prepared_and_used_without_a_restart(
+    service: Service, data_dir: Path, mongo_uri: str
+) -> None:
+    assert service.call("GET", "/v1/todos").status == 503
+    with join_servers(data_dir, need_redis=False) as servers:
+        assert servers.mongo_uri == mongo_uri
+        give_up_at = monotonic() + DEADLINE_SECONDS
+        while service.call("GET", "/readyz").status != 200:
+            assert monotonic() < give_up_at, service.log
+            sleep(0.02)
+        service.add("late, but here")
+        assert service.contents() == ["late, but here"]
+        with MongoClient(mongo_uri) as client:
+            indexes = client["todo"]["todos"].index_information().values()
+        assert [("owner", 1), ("created_at", -1), ("_id", -1)] in [i["key"] for i in indexes]
+        assert service.stop() == 0
+    entries = [json.loads(line) for line in service.log]
+    told = [(entry["logger"], entry["level"]) for entry in entries if entry["logger"] != "access"]
+    # One line when the trouble begins and one when it ends, however often it was tried between:
+    # of the preparation and of the requests.
+    assert sorted(told) == [
+        ("app.serving", "info"),
+        ("app.serving", "info"),  # That it stops.
+        ("app.serving", "warning"),
+        ("app.storage.operations", "info"),
+        ("app.storage.operations", "warning"),
+    ]

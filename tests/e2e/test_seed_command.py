@@ -1,0 +1,119 @@
+"""`run.py seed`: as many made-up todos as asked for, told as it goes."""
+
+import re
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+from pymongo.collection import Collection
+from service import Service, run
+
+COUNT = 10_000
+TOO_MANY = 16_777_217
+PROGRESS = r" [1-9]\d*(\.\d+)?[kM]/"
+
+WRONG_COUNTS = {
+    "none": ("0", "must be between 1 and 16,777,216, not 0"),
+    "less than none": ("-1", "must be between 1 and 16,777,216, not -1"),
+    "no number": ("abc", "must be a whole number, not 'abc'"),
+    "too many": (str(TOO_MANY), "must be between 1 and 16,777,216, not 16777217"),
+}
+
+
+@pytest.fixture
+def todos(mongo_uri: str) -> Iterator[Collection[dict[str, Any]]]:
+    with MongoClient[dict[str, Any]](mongo_uri) as client:
+        yield client.get_default_database()["todos"]
+
+
+def test_it_stores_the_todos_shows_progress_and_sums_up_and_the_list_can_be_walked(
+    mongo_uri: str, todos: Collection[dict[str, Any]], start: Callable[..., Service]
+) -> None:
+    ended = run("seed", "--count", str(COUNT), "--mongo-uri", mongo_uri)
+    assert ended.process.returncode == 0
+    (summary,) = ended.output
+    assert re.fullmatch(r"stored 10,000 todos in \d+\.\d s \([\d,]+ per second\)", summary)
+    assert "100%" in ended.log[-1]
+    assert todos.count_documents({}) == COUNT
+
+    service = start("--mongo-uri", mongo_uri, "--redis-url", "none")
+    seen: list[str] = []
+    target = "/v1/todos?limit=100"
+    for _ in range(3):
+        page = service.call("GET", target).json()
+        seen += [todo["created_at"] for todo in page["items"]]
+        target = f"/v1/todos?limit=100&cursor={page['next_cursor']}"
+    assert len(seen) == len(set(seen)) == 300
+    assert seen == sorted(seen, reverse=True)
+
+
+def test_it_starts_its_own_mongodb_but_no_redis_which_it_does_not_use(data_dir: Path) -> None:
+    ended = run("seed", "--count=1", f"--data-dir={data_dir}")
+    assert ended.process.returncode == 0
+    assert ended.output[0].startswith("stored 1 todos in ")
+    assert "redis-server" not in (data_dir / "keeper.log").read_text()
+
+
+def test_with_a_mongodb_of_the_users_it_starts_no_servers(mongo_uri: str, data_dir: Path) -> None:
+    ended = run("seed", "--count=1", "--mongo-uri", mongo_uri, f"--data-dir={data_dir}")
+    assert ended.process.returncode == 0
+    assert not data_dir.exists()
+
+
+def test_the_same_random_seed_makes_the_same_contents(
+    mongo_uri: str, todos: Collection[dict[str, Any]]
+) -> None:
+    def contents(random_seed: str) -> list[str]:
+        ended = run(
+            "seed", "--count=100", f"--random-seed={random_seed}", f"--mongo-uri={mongo_uri}"
+        )
+        assert ended.process.returncode == 0
+        stored = [todo["content"] for todo in todos.find(sort=[("created_at", 1)])]
+        todos.delete_many({})
+        return stored
+
+    first = contents("7")
+    assert contents("7") == first
+    assert contents("8") != first
+
+
+@pytest.mark.parametrize(("count", "sentence"), WRONG_COUNTS.values(), ids=WRONG_COUNTS.keys())
+def test_a_wrong_count_is_one_sentence_with_exit_code_2_and_starts_nothing(
+    count: str, sentence: str, data_dir: Path
+) -> None:
+    ended = run("seed", f"--count={count}", f"--data-dir={data_dir}")
+    assert ended.process.returncode == 2
+    assert ended.output == []
+    assert ended.log == [f"run.py seed: argument --count: {sentence}"]
+    assert not data_dir.exists()
+
+
+def test_without_a_count_it_says_what_is_missing() -> None:
+    ended = run("seed")
+    assert ended.process.returncode == 2
+    (line,) = ended.log
+    assert "--count" in line
+
+
+def test_a_mongodb_that_is_away_is_one_sentence_with_exit_code_1(data_dir: Path) -> None:
+    ended = run("seed", "--count=1", "--mongo-uri=mongodb://127.0.0.1:1/")
+    assert ended.process.returncode == 1
+    assert len(ended.log) == 1
+    assert ended.log[0].startswith("run.py: MongoDB does not answer: ")
+
+
+def test_ctrl_c_in_the_middle_ends_it_and_what_is_stored_stays(
+    mongo_uri: str, todos: Collection[dict[str, Any]]
+) -> None:
+    seeding = Service("seed", "--count", "10000000", "--mongo-uri", mongo_uri)
+    try:
+        seeding.wait_for_log(PROGRESS)
+        assert seeding.stop(signal.SIGINT) == 130
+    finally:
+        seeding.kill()
+    assert not any("Traceback" in line for line in seeding.log), seeding.log
+    assert seeding.output == []
+    assert 0 < todos.count_documents({}) < 10_000_000

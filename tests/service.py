@@ -1,0 +1,212 @@
+"""`run.py` as a process of its own, the way its users start it."""
+
+import http.client
+import json
+import os
+import pty
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Condition, Thread
+from typing import IO, Any
+
+from contract import check_answer
+
+ROOT = Path(__file__).parents[1]
+START_DEADLINE_SECONDS = 20.0
+DEADLINE_SECONDS = 10.0
+"""For everything that should take milliseconds: only a failing test waits this long."""
+
+_BANNER = re.compile(r"Todos \S+ on http://127\.0\.0\.1:(\d+) ")
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of a user who has set none of the service's variables."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("TODO_")}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the server said."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    def json(self) -> Any:
+        """Return the body as JSON."""
+        return json.loads(self.body)
+
+
+class _Lines:
+    """The lines of a stream, read as they come by a thread of their own."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self.lines: list[str] = []
+        self.ended = False
+        self._stream = stream
+        self._changed = Condition()
+        self._thread = Thread(target=self._read)
+        self._thread.start()
+
+    def wait_for(self, what: Callable[[str], bool], seconds: float) -> str | None:
+        """Return the first such line; None if the stream ends or the time is up before."""
+
+        def find() -> str | None:
+            return next((line for line in self.lines if what(line)), None)
+
+        with self._changed:
+            self._changed.wait_for(lambda: find() is not None or self.ended, seconds)
+            return find()
+
+    def join(self) -> None:
+        """Wait until the stream has ended; its writer must have."""
+        self._thread.join(DEADLINE_SECONDS)
+        assert not self._thread.is_alive(), "somebody still holds the stream of an ended process"
+
+    def _read(self) -> None:
+        with self._stream:
+            try:
+                # Progress bars return to the start of their line: universal newlines split there.
+                for line in self._stream:
+                    self._add(line.rstrip("\n"))
+            except OSError:  # EIO: how Linux reports the end of a terminal, see pty(7).
+                pass
+        with self._changed:
+            self.ended = True
+            self._changed.notify_all()
+
+    def _add(self, line: str) -> None:
+        with self._changed:
+            self.lines.append(line)
+            self._changed.notify_all()
+
+
+class Service:
+    """A running `run.py`.
+
+    Args:
+        arguments: what follows ``run.py`` on the command line.
+        terminal: whether its standard error is a terminal instead of a pipe.
+        variables: added to the environment.
+    """
+
+    def __init__(
+        self,
+        *arguments: str,
+        terminal: bool = False,
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
+        master, slave = pty.openpty() if terminal else os.pipe()
+        self.process = subprocess.Popen(
+            [sys.executable, "run.py", *arguments],
+            cwd=ROOT,
+            env={**environment(), **(variables or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=slave,
+            text=True,
+        )
+        os.close(slave)
+        assert self.process.stdout is not None
+        self._output = _Lines(self.process.stdout)
+        self._errors = _Lines(os.fdopen(master, encoding="utf-8"))
+        self.port = 0
+
+    @property
+    def output(self) -> list[str]:
+        """The lines on standard output so far."""
+        return self._output.lines
+
+    @property
+    def log(self) -> list[str]:
+        """The lines on standard error so far."""
+        return self._errors.lines
+
+    def wait_for_banner(self) -> None:
+        """Return when requests are answered; `port` is known then."""
+        line = self._output.wait_for(lambda line: bool(_BANNER.match(line)), START_DEADLINE_SECONDS)
+        assert line is not None, f"no banner; output {self.output}, log {self.log}"
+        match = _BANNER.match(line)
+        assert match is not None
+        self.port = int(match[1])
+
+    def wait_for_log(self, pattern: str) -> None:
+        """Return when a log line holds the regular expression."""
+        searched = re.compile(pattern)
+        line = self._errors.wait_for(lambda line: bool(searched.search(line)), DEADLINE_SECONDS)
+        assert line is not None, f"not logged: {pattern!r} in {self.log}"
+
+    def call(
+        self,
+        method: str,
+        target: str,
+        *,
+        json_body: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send a request on a connection of its own and return the answer, checked."""
+        fields = dict(headers or {})
+        body = None
+        if json_body is not None:
+            body = json.dumps(json_body)
+            fields["Content-Type"] = "application/json"
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE_SECONDS)
+        try:
+            connection.request(method, target, body, fields)
+            response = connection.getresponse()
+            answer = Answer(response.status, response.headers, response.read())
+        finally:
+            connection.close()
+        check_answer(method, target, answer.status, answer.headers, answer.body)
+        return answer
+
+    def add(self, content: str) -> str:
+        """Add a todo and return its id."""
+        answer = self.call("POST", "/v1/todos", json_body={"content": content})
+        assert answer.status == 201
+        todo_id: str = answer.json()["id"]
+        return todo_id
+
+    def contents(self) -> list[str]:
+        """Return what is to do, newest first."""
+        answer = self.call("GET", "/v1/todos")
+        assert answer.status == 200
+        return [todo["content"] for todo in answer.json()["items"]]
+
+    def connect(self) -> socket.socket:
+        """Open a connection; the caller closes it."""
+        return socket.create_connection(("127.0.0.1", self.port), timeout=DEADLINE_SECONDS)
+
+    def wait(self) -> int:
+        """Wait for the process to end by itself and return its exit code."""
+        code = self.process.wait(DEADLINE_SECONDS)
+        self._output.join()
+        self._errors.join()
+        return code
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Ask the process to end and return its exit code."""
+        self.process.send_signal(number)
+        return self.wait()
+
+    def kill(self) -> None:
+        """End the process whatever it does; one that has ended already stays so."""
+        self.process.kill()
+        self.wait()
+
+
+def run(*arguments: str, variables: Mapping[str, str] | None = None) -> Service:
+    """Return a `run.py` that has ended by itself, with its exit code in ``process``."""
+    service = Service(*arguments, variables=variables)
+    try:
+        service.process.wait(START_DEADLINE_SECONDS)
+    finally:
+        service.kill()
+    assert not any("Traceback" in line for line in service.log), service.log
+    return service
