@@ -1,9 +1,7 @@
 """Puts the parts together: the only module that imports handlers."""
 
-from collections.abc import Callable
 from time import time
 
-from app.errors import StorageUnavailable
 from app.metrics import Metrics
 from app.resources import Resources
 from app.services.health import Backend, HealthService
@@ -35,7 +33,6 @@ def make_health(
     settings: Settings,
     resources: Resources,
     repository: MongoTodoRepository,
-    is_prepared: Callable[[], bool],
 ) -> HealthService:
     """Return the health service that asks the servers behind the resources.
 
@@ -43,15 +40,8 @@ def make_health(
         settings: the deadline of a check.
         resources: the connections; Redis may be missing and may be away.
         repository: what must answer for this process to be ready.
-        is_prepared: tells whether indexes are in place.
     """
-
-    async def mongodb() -> None:
-        if not is_prepared():
-            raise StorageUnavailable("the storage is not prepared yet")
-        await repository.ping()
-
-    backends = [Backend("mongodb", mongodb, required=True)]
+    backends = [Backend("mongodb", repository.ping, required=True)]
     if resources.redis is not None:
         # Without Redis everything is answered from MongoDB: slower, and right.
         backends.append(Backend("redis", resources.redis.ping, required=False))

@@ -157,13 +157,12 @@ async def _store_seed(settings: Settings, backends: Backends, count: int, random
     from app.bootstrap import make_repository  # noqa: PLC0415
     from app.metrics import Metrics  # noqa: PLC0415
     from app.resources import open_resources  # noqa: PLC0415
-    from app.storage.preparation import prepare  # noqa: PLC0415
 
     todos = generate_todos(count, owner=PUBLIC_OWNER, now=time(), random=random)
     async with open_resources(settings, mongo_uri=backends.mongo_uri, redis_url=None) as resources:
         repository = make_repository(settings, resources, Metrics())
         try:
-            await prepare(resources.todos, owner=PUBLIC_OWNER)
+            await repository.prepare(owner=PUBLIC_OWNER)
             with tqdm(total=count, unit=" todos", unit_scale=True) as bar:
                 return await seed(repository.add_many, todos, count=count, progress=bar.update)
         except StorageUnavailable as error:

@@ -16,9 +16,9 @@ from app.bootstrap import make_application, make_health, make_repository
 from app.domain.todo import PUBLIC_OWNER
 from app.errors import StorageUnavailable
 from app.metrics import Metrics
-from app.resources import Resources, open_resources
+from app.resources import open_resources
 from app.settings import Settings
-from app.storage.preparation import prepare
+from app.storage.todos import MongoTodoRepository
 from handlers.application import TodoApplication
 
 log = logging.getLogger(__name__)
@@ -55,12 +55,12 @@ async def serve(
     async with open_resources(settings, mongo_uri=mongo_uri, redis_url=redis_url) as resources:
         repository = make_repository(settings, resources, metrics)
         async with (
-            _background(_prepare(resources)) as preparation,
+            _background(_prepare(repository)) as preparation,
             _background(_measure_lag(metrics)),
         ):
             # A storage that is away must not keep the process from answering 503 and /livez.
             await asyncio.wait({preparation}, timeout=settings.mongo_connect_seconds)
-            health = make_health(settings, resources, repository, preparation.done)
+            health = make_health(settings, resources, repository)
             application = make_application(
                 settings, repository=repository, health=health, metrics=metrics
             )
@@ -121,11 +121,11 @@ async def _drain(server: HTTPServer, application: TodoApplication, seconds: floa
     await server.close_all_connections()
 
 
-async def _prepare(resources: Resources) -> None:
+async def _prepare(repository: MongoTodoRepository) -> None:
     waiting = False
     while True:
         try:
-            await prepare(resources.todos, owner=PUBLIC_OWNER)
+            await repository.prepare(owner=PUBLIC_OWNER)
         except StorageUnavailable as error:
             if not waiting:
                 log.warning("MongoDB does not answer (%s): trying on", error.__cause__)

@@ -8,8 +8,8 @@ io_loop           the test's event loop; tasks left on it fail the test (pytest-
 settings          the defaults, with short deadlines; a test changes them with ``replace``
 clock             the time, which stands still until the test moves it
 resources         open connections to the test's database
-repository        a prepared `MongoTodoRepository` on them
-health            asks both; ``is_prepared`` is what it takes the preparation for
+repository        a `MongoTodoRepository` on them; prepared, unless ``is_prepared`` is False
+health            asks both
 app, http_server  the application and its server, as in production (pytest-tornado's names)
 api               calls the server and holds every answer against the contract: `tests.api.Api`
 unexpected_logs   (always on) a log line at WARNING or above that no test expects fails it
@@ -19,8 +19,7 @@ expect_log        ``expect_log("text")``: such a line must appear, and is no fai
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator
 from uuid import uuid4
 
 import pytest
@@ -39,7 +38,6 @@ from app.resources import Resources, open_resources
 from app.services.health import HealthService
 from app.serving import make_server
 from app.settings import Settings
-from app.storage.preparation import prepare
 from app.storage.todos import MongoTodoRepository
 from handlers.application import TodoApplication
 
@@ -93,13 +91,7 @@ def clock() -> Clock:
 def resources(
     io_loop: IOLoop, settings: Settings, mongo_uri: str, redis_url: str | None
 ) -> Iterator[Resources]:
-    @asynccontextmanager
-    async def prepared() -> AsyncIterator[Resources]:
-        async with open_resources(settings, mongo_uri=mongo_uri, redis_url=redis_url) as resources:
-            await prepare(resources.todos, owner=PUBLIC_OWNER)
-            yield resources
-
-    context = prepared()
+    context = open_resources(settings, mongo_uri=mongo_uri, redis_url=redis_url)
     yield io_loop.run_sync(context.__aenter__)
     io_loop.run_sync(lambda: context.__aexit__(None, None, None))
 
@@ -110,23 +102,29 @@ def metrics() -> Metrics:
 
 
 @pytest.fixture
-def repository(settings: Settings, resources: Resources, metrics: Metrics) -> MongoTodoRepository:
-    return make_repository(settings, resources, metrics)
+def is_prepared() -> bool:
+    return True
 
 
 @pytest.fixture
-def is_prepared() -> Callable[[], bool]:
-    return lambda: True
+def repository(
+    io_loop: IOLoop,
+    settings: Settings,
+    resources: Resources,
+    metrics: Metrics,
+    is_prepared: bool,
+) -> MongoTodoRepository:
+    repository = make_repository(settings, resources, metrics)
+    if is_prepared:
+        io_loop.run_sync(lambda: repository.prepare(owner=PUBLIC_OWNER))
+    return repository
 
 
 @pytest.fixture
 def health(
-    settings: Settings,
-    resources: Resources,
-    repository: MongoTodoRepository,
-    is_prepared: Callable[[], bool],
+    settings: Settings, resources: Resources, repository: MongoTodoRepository
 ) -> HealthService:
-    return make_health(settings, resources, repository, is_prepared)
+    return make_health(settings, resources, repository)
 
 
 @pytest.fixture

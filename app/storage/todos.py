@@ -1,17 +1,21 @@
 """Todos in MongoDB."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
 
-from bson import ObjectId
-from pymongo import ReturnDocument
+from bson import MinKey, ObjectId
+from pymongo import ASCENDING, ReturnDocument
 
 from app.domain.page import Position, TodoQuery
 from app.domain.todo import RevCondition, Todo, TodoChanges, TodoDraft
-from app.errors import RevConflict, TodoNotFound
+from app.errors import RevConflict, StorageUnavailable, TodoNotFound
 from app.storage.collection import Collection, Document
 from app.storage.documents import document_from_todo, object_id, todo_from_document, update_of
 from app.storage.indexes import NEWEST_FIRST
 from app.storage.operations import Operations
+from app.storage.preparation import prepare
+
+T = TypeVar("T")
 
 
 class MongoTodoRepository:
@@ -30,8 +34,22 @@ class MongoTodoRepository:
         new_id: Callable[[], ObjectId] = ObjectId,
     ) -> None:
         self._todos = todos
-        self._run = operations.run
+        self._operations = operations
         self._new_id = new_id
+        self._is_prepared = False
+
+    async def prepare(self, *, owner: str) -> None:
+        """Put the indexes in place and give documents without an owner to ``owner``.
+
+        Until this has been done all other methods raise `StorageUnavailable`: no request shall
+        walk through a whole collection.
+
+        Raises:
+            StorageUnavailable: MongoDB is away; call again.
+            StorageUnusable: it refuses; a person has to act.
+        """
+        await prepare(self._todos, owner=owner)
+        self._is_prepared = True
 
     async def add(self, owner: str, draft: TodoDraft, *, now: float) -> Todo:
         """Store a new todo and return it."""
@@ -64,25 +82,28 @@ class MongoTodoRepository:
 
     async def list(self, query: TodoQuery) -> Sequence[Todo]:
         """Return the todos of a page, newest first; equal times are ordered by id."""
-        wanted: Document = {"owner": query.owner}
+        prefix: Document = {"owner": query.owner}
         if query.is_finished is not None:
-            wanted["is_finished"] = query.is_finished
-        if query.after is not None:
-            # Said twice: the planner may seek by this and check the rest, or merge the ranges of
-            # the rest. Without it, a plan remembered from the top would walk to a deep place.
-            wanted["created_at"] = {"$lte": query.after.created_at}
-            wanted["$or"] = _older_than(query.after)
-        return await self._find(wanted, skip=0, limit=query.limit)
+            prefix["is_finished"] = query.is_finished
+        if query.after is None:
+            return await self._find(prefix, skip=0, limit=query.limit)
+        # The todo of the cursor may be gone, so the range begins at its place, with or without it.
+        wanted = {**prefix, "_id": {"$ne": ObjectId(query.after.id)}}
+        bounds = _index_range(prefix, query.after)
+        return await self._find(wanted, skip=0, limit=query.limit, **bounds)
 
     async def list_from(self, owner: str, *, start: int, limit: int) -> Sequence[Todo]:
         """Return at most ``limit`` todos, newest first, after skipping ``start``."""
         return await self._find({"owner": owner}, skip=start, limit=limit)
 
-    async def _find(self, wanted: Document, *, skip: int, limit: int) -> Sequence[Todo]:
+    async def _find(
+        self, wanted: Document, *, skip: int, limit: int, **bounds: Any
+    ) -> Sequence[Todo]:
+        sort = [*((name, ASCENDING) for name in wanted if name != "_id"), *NEWEST_FIRST]
         documents = await self._run(
             "find",
             lambda: self._todos.find(
-                wanted, sort=NEWEST_FIRST, skip=skip, limit=limit, batch_size=limit
+                wanted, sort=sort, skip=skip, limit=limit, batch_size=limit, **bounds
             ).to_list(limit),
         )
         return [todo_from_document(document) for document in documents]
@@ -122,8 +143,13 @@ class MongoTodoRepository:
             raise RevConflict(await self.get(owner, todo_id))
 
     async def ping(self) -> None:
-        """Ask the server for a sign of life, or raise `StorageUnavailable`."""
+        """Return if requests can be served, or raise `StorageUnavailable`."""
         await self._run("ping", lambda: self._todos.database.command("ping"))
+
+    async def _run(self, name: str, start: Callable[[], Awaitable[T]]) -> T:
+        if not self._is_prepared:
+            raise StorageUnavailable("the indexes are not in place yet")
+        return await self._operations.run(name, start)
 
 
 def _matching(owner: str, todo_id: str, condition: RevCondition) -> Document:
@@ -138,9 +164,14 @@ def _matching(owner: str, todo_id: str, condition: RevCondition) -> Document:
     return wanted
 
 
-def _older_than(position: Position) -> list[Document]:
-    # Two ranges of the index, which the server merges in order: a seek at any depth.
-    return [
-        {"created_at": position.created_at, "_id": {"$lt": ObjectId(position.id)}},
-        {"created_at": {"$lt": position.created_at}},
-    ]
+def _index_range(prefix: Document, after: Position) -> dict[str, Any]:
+    """Return the range of an index that begins at a place in a list and ends with the list.
+
+    Named key by key and not left to the planner, which may remember a plan from the top of the
+    list that walks to a deep place, or walk through all todos of one instant.
+    """
+    return {
+        "hint": [*((name, ASCENDING) for name in prefix), *NEWEST_FIRST],
+        "min": {**prefix, "created_at": after.created_at, "_id": ObjectId(after.id)},
+        "max": {**prefix, "created_at": MinKey(), "_id": MinKey()},
+    }

@@ -61,7 +61,7 @@ async def test_a_process_that_uses_no_redis_does_not_miss_it(api):
     assert set(answer.json()["checks"]) == {"mongodb:responseTime"}
 
 
-@pytest.mark.parametrize("is_prepared", [lambda: False])
+@pytest.mark.parametrize("is_prepared", [False])
 async def test_a_process_whose_storage_is_not_prepared_is_alive_but_not_ready(api, settings):
     answer = await api.call("GET", "/readyz")
     (check,) = answer.json()["checks"]["mongodb:responseTime"]
