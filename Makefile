@@ -1,7 +1,6 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PORT ?= 8000
 
 .DEFAULT_GOAL := help
 
@@ -23,12 +22,15 @@ $(VENV)/test: $(VENV)/run
 install: $(VENV)/test ## Install everything into .venv, the tests' needs included
 
 .PHONY: run
-run: $(VENV)/run ## Install what is missing and serve on port 8000 (PORT=N for another)
-	@exec $(BIN)/python run.py --port $(PORT)
+run: $(VENV)/run ## Install what is missing and serve on port 8000 (PORT=N, FLAGS="...")
+	@exec $(BIN)/python run.py $(if $(PORT),--port $(PORT)) $(FLAGS)
 
 .PHONY: test
-test: $(VENV)/test ## Run all tests
-	$(BIN)/python -m pytest
+test: $(VENV)/test ## Run all tests and measure their branch coverage
+	@rm -f .coverage .coverage.*
+	$(BIN)/coverage run -m pytest
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
 
 .PHONY: lint
 lint: $(VENV)/test ## Check format, style and types
@@ -37,11 +39,7 @@ lint: $(VENV)/test ## Check format, style and types
 	$(BIN)/mypy
 
 .PHONY: check
-check: lint ## Check everything: lint, and the tests with branch coverage
-	rm -f .coverage .coverage.*
-	$(BIN)/coverage run -m pytest
-	$(BIN)/coverage combine --quiet
-	$(BIN)/coverage report
+check: lint test ## Check everything: lint and test
 
 .PHONY: format
 format: $(VENV)/test ## Format the code

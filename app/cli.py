@@ -3,14 +3,18 @@
 import errno
 import logging
 import os
+import secrets
+import signal
 import socket
 import sys
 from argparse import ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from random import Random
+from threading import Timer
 from time import perf_counter, time
+from typing import NoReturn
 
 from tornado.netutil import bind_sockets
 from tqdm import tqdm
@@ -29,6 +33,7 @@ from app.settings_sources import (
     given_flags,
     load_settings,
     render_settings,
+    unknown,
 )
 
 try:
@@ -39,6 +44,9 @@ except ImportError:  # No wheel for this platform: slower, otherwise the same.
 _FAILED = 1
 _USED_WRONGLY = 2
 _INTERRUPTED = 130
+
+_THREADS_SECONDS = 1.0
+"""For threads to end before the process ends without them; all answers are given by then."""
 
 _BACKLOG = 4096
 """Connections the kernel holds while the process is busy; Linux's own limit (somaxconn)."""
@@ -64,13 +72,23 @@ class Backends:
     description: str
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def run() -> NoReturn:
+    """Run the command that this process was given, and end the process."""
+    code = main(sys.argv[1:])
+    # Python waits for Motor's threads, and a thread for a MongoDB that hangs: nobody else does.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    last_word = Timer(_THREADS_SECONDS, os._exit, (code,))
+    last_word.daemon = True
+    last_word.start()
+    sys.exit(code)
+
+
+def main(given: Sequence[str]) -> int:
     """Run a command and return its exit code: 2 if it was given wrongly, 1 if it failed."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        if given[:1] == ["seed"]:
-            return _seed(given[1:])
-        return _serve(given)
+        command, arguments = _split(given)
+        return command(arguments)
     except SettingsError as error:
         print(f"run.py: {error}", file=sys.stderr)
         return _USED_WRONGLY
@@ -79,6 +97,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _FAILED
     except KeyboardInterrupt:
         return _INTERRUPTED
+
+
+def _split(given: Sequence[str]) -> tuple[Callable[[Sequence[str]], int], Sequence[str]]:
+    if not given or given[0].startswith("-"):
+        return _serve, given
+    if given[0] not in _COMMANDS:
+        raise SettingsError(unknown("command", given[0], _COMMANDS))
+    return _COMMANDS[given[0]], given[1:]
 
 
 def _serve(arguments: Sequence[str]) -> int:
@@ -101,8 +127,10 @@ def _serve(arguments: Sequence[str]) -> int:
     with _backends(settings) as backends:
         from app.serving import serve  # noqa: PLC0415 - imports Motor: see _size_motor().
 
-        def print_banner() -> None:
+        def print_banner(found_mongo: bool) -> None:
             print(_banner(settings, sockets[0], backends), flush=True)
+            if not found_mongo:
+                print("  MongoDB has not answered yet: 503 until it does", flush=True)
 
         run_on_loop(
             serve(
@@ -125,7 +153,7 @@ def _seed(arguments: Sequence[str]) -> int:
         "--count", type=_todo_count, required=True, metavar="N", help="how many to store"
     )
     parser.add_argument(
-        "--random-seed", type=int, metavar="N", help="the same number makes the same todos"
+        "--random-seed", type=int, metavar="N", help="the same number makes the same texts"
     )
     add_flags(parser, ["data_dir", "mongo_uri", "mongo_write_concern", "mongo_journal"])
     given = parser.parse_args(arguments)
@@ -158,13 +186,15 @@ async def _store_seed(settings: Settings, backends: Backends, count: int, random
     from app.metrics import Metrics  # noqa: PLC0415
     from app.resources import open_resources  # noqa: PLC0415
 
-    todos = generate_todos(count, owner=PUBLIC_OWNER, now=time(), random=random)
+    todos = generate_todos(
+        count, owner=PUBLIC_OWNER, now=time(), random=random, run=secrets.randbits(40)
+    )
     async with open_resources(settings, mongo_uri=backends.mongo_uri, redis_url=None) as resources:
         repository = make_repository(settings, resources, Metrics())
         try:
             await repository.prepare(owner=PUBLIC_OWNER)
             with tqdm(total=count, unit=" todos", unit_scale=True) as bar:
-                return await seed(repository.add_many, todos, count=count, progress=bar.update)
+                return await seed(repository.add_many, todos, progress=bar.update)
         except StorageUnavailable as error:
             raise CommandError(f"MongoDB does not answer: {error.__cause__ or error}") from error
 
@@ -195,7 +225,7 @@ def _backends(settings: Settings) -> Iterator[Backends]:
         on_wait=logging.getLogger(__name__).info,
     ) as embedded:
         yield Backends(
-            settings.mongo_uri if own_mongo else embedded.mongo_uri or "",
+            settings.mongo_uri if own_mongo else embedded.mongo_uri,
             redis_url if own_redis else embedded.redis_url,
             embedded.description,
         )
@@ -233,3 +263,6 @@ def _banner(settings: Settings, listening: socket.socket, backends: Backends) ->
     if settings.redis_url != "embedded":
         lines.append(f"  Redis    {redact(settings.redis_url)}")
     return "\n".join(lines)
+
+
+_COMMANDS = {"serve": _serve, "seed": _seed}

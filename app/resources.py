@@ -1,10 +1,12 @@
 """The connections of a process: opened once, closed in reverse by who opened them."""
 
+import warnings
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import pymongo
 from motor.motor_tornado import MotorClient
 from pymongo.errors import ConfigurationError
 from redis.asyncio import Redis
@@ -18,6 +20,9 @@ DATABASE = "todo"
 
 COLLECTION = "todos"
 """The collection, as in the founding article."""
+
+
+_GOOD_BYE_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,7 @@ async def open_resources(
     """
     async with AsyncExitStack() as stack:
         mongo = _mongo_client(settings, mongo_uri)
-        stack.callback(mongo.close)
+        stack.callback(_close, mongo)
         redis = None
         if redis_url is not None:
             redis = _redis_client(settings, redis_url)
@@ -55,21 +60,37 @@ async def open_resources(
 def _mongo_client(settings: Settings, uri: str) -> MotorClient[dict[str, Any]]:
     concern = settings.mongo_write_concern
     try:
-        return MotorClient(
-            uri,
-            io_loop=IOLoop.current(),
-            appname="tornado-todo",
-            maxPoolSize=settings.mongo_pool_size,
-            connectTimeoutMS=round(settings.mongo_connect_seconds * 1000),
-            # For the whole of an operation, the search for a server included, which by
-            # itself may take 30 s.
-            timeoutMS=round(settings.mongo_operation_seconds * 1000),
-            w=concern if concern == "majority" else int(concern),
-            journal=settings.mongo_journal,
-            retryWrites=True,
-        )
-    except (ConfigurationError, ValueError) as error:  # InvalidURI is a ConfigurationError.
+        # The driver only warns of options that it does not know or cannot read.
+        with warnings.catch_warnings(category=UserWarning, action="error"):
+            return MotorClient(
+                uri,
+                io_loop=IOLoop.current(),
+                appname="tornado-todo",
+                maxPoolSize=settings.mongo_pool_size,
+                connectTimeoutMS=round(settings.mongo_connect_seconds * 1000),
+                # For the whole of an operation, the search for a server included, which by
+                # itself may take 30 s.
+                timeoutMS=round(settings.mongo_operation_seconds * 1000),
+                w=concern if concern == "majority" else int(concern),
+                journal=settings.mongo_journal,
+                retryWrites=True,
+                # What a failover may roll back is not shown, and what was written is seen: also
+                # where the address asks for other than that.
+                readConcernLevel="majority",
+                readPreference="primary",
+            )
+    except (
+        ConfigurationError,
+        ValueError,
+        UserWarning,
+    ) as error:
         raise SettingsError(f"mongo_uri cannot be used: {error}") from error
+
+
+def _close(mongo: MotorClient[dict[str, Any]]) -> None:
+    # It says good-bye to the server, which may hang.
+    with pymongo.timeout(_GOOD_BYE_SECONDS):
+        mongo.close()
 
 
 def _redis_client(settings: Settings, url: str) -> Redis:

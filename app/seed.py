@@ -97,25 +97,17 @@ def _hour_weight(hours_since_epoch: int) -> float:
     return _WEIGHT_BY_HOUR_OF_DAY[hour] * (_WEEKEND_WEIGHT if is_weekend else 1.0)
 
 
-def generate_todos(count: int, *, owner: str, now: float, random: Random) -> Iterator[Todo]:
+def generate_todos(
+    count: int, *, owner: str, now: float, random: Random, run: int
+) -> Iterator[Todo]:
     """Make up `count` todos of the year before `now` (epoch seconds), oldest first.
 
     The same arguments, with `random` in the same state, give the same todos. Ids are ObjectIds
-    (MongoDB manual, "ObjectId"): the second of `created_at`, a random value of the run, a counter.
-
-    Raises:
-        ValueError: `count` is above `MAX_TODOS_PER_RUN`.
-
+    (MongoDB manual, "ObjectId"): the second of `created_at`, the 40 bits of `run`, a counter; they
+    are unique as long as `run` is and `count` is at most `MAX_TODOS_PER_RUN`.
     """
-    if count > MAX_TODOS_PER_RUN:
-        raise ValueError(f"at most {MAX_TODOS_PER_RUN:,} todos can be made in one run")
-    return _generate(count, owner=owner, now=now, random=random)
-
-
-def _generate(count: int, *, owner: str, now: float, random: Random) -> Iterator[Todo]:
     uniform = random.random
     write_text = _text_writer(random)
-    run = f"{random.getrandbits(40):010x}"
     chance_range = _FINISHED_CHANCE_OF_OLDEST - _FINISHED_CHANCE_OF_NEWEST
     chance_per_second = chance_range / (_HOURS_COVERED * _SECONDS_PER_HOUR)
     for index, created_at in enumerate(_creation_times(count, now=now, random=random)):
@@ -123,7 +115,7 @@ def _generate(count: int, *, owner: str, now: float, random: Random) -> Iterator
         is_finished = uniform() < _FINISHED_CHANCE_OF_NEWEST + chance_per_second * age
         finished_at = created_at + age * uniform() ** _PROMPTNESS if is_finished else None
         yield Todo(
-            id=f"{int(created_at):08x}{run}{index:06x}",
+            id=f"{int(created_at):08x}{run:010x}{index:06x}",
             owner=owner,
             content=write_text(),
             created_at=created_at,
@@ -138,25 +130,23 @@ async def seed(
     insert: Callable[[Sequence[Todo]], Awaitable[None]],
     todos: Iterator[Todo],
     *,
-    count: int,
     batch_size: int = 5000,
     concurrent_batches: int = 3,
     progress: Callable[[int], object],
 ) -> int:
-    """Store up to `count` of `todos` in batches and return how many were stored.
+    """Store `todos` in batches and return how many were stored.
 
     At most `concurrent_batches` inserts are in flight; the next batch is made meanwhile.
     `progress` is called with its size after each stored batch. The first failure of `insert` or
     `progress` ends the other batches and is raised; no task outlives the call, cancelled or not.
     """
-    wanted = islice(todos, count)
     stored = 0
 
     async def store_batches() -> None:
         nonlocal stored
         # Making a batch holds the loop for some 30 ms: nothing for a command that serves nobody,
         # and less than handing it to a thread would cost under the same interpreter lock.
-        while batch := list(islice(wanted, batch_size)):
+        while batch := list(islice(todos, batch_size)):
             await insert(batch)
             stored += len(batch)
             progress(len(batch))

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import select
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -29,6 +30,12 @@ _RETRY_SECONDS = 1.0
 _LAG_INTERVAL_SECONDS = 0.5
 """Between two measurements of the event loop: often enough to catch a blocking call, and free."""
 
+_ACCEPT_TURNS = 100
+"""Turns of the loop for connections that wait to be accepted; each takes up to 128."""
+
+_ARRIVAL_SECONDS = 0.05
+"""For requests that were sent before their connection was accepted to arrive and be counted."""
+
 _INTERRUPTED = 130
 """The exit code of a program that Ctrl-C ended, as shells give it."""
 
@@ -39,27 +46,30 @@ async def serve(
     *,
     mongo_uri: str,
     redis_url: str | None,
-    on_listening: Callable[[], None],
+    on_listening: Callable[[bool], None],
 ) -> None:
     """Serve on the sockets until SIGTERM or SIGINT, then finish what is in flight.
 
     Args:
         settings: everything that can be set.
-        sockets: bound and listening; closed when this returns.
+        sockets: bound and listening; closed once it has served.
         mongo_uri: the MongoDB to use.
         redis_url: the Redis to use, or None.
-        on_listening: called once, when requests are being answered.
+        on_listening: called once, when requests are being answered; told whether MongoDB has been
+            found.
     """
-    stop = _stop_on_signals()
     metrics = Metrics()
     async with open_resources(settings, mongo_uri=mongo_uri, redis_url=redis_url) as resources:
         repository = make_repository(settings, resources, metrics)
         async with (
+            _background(_stop_on_signals().wait()) as stopped,
             _background(_prepare(repository)) as preparation,
             _background(_measure_lag(metrics)),
         ):
             # A storage that is away must not keep the process from answering 503 and /livez.
-            await asyncio.wait({preparation}, timeout=settings.mongo_connect_seconds)
+            seconds = settings.mongo_connect_seconds
+            if await _first_of(stopped, preparation, within=seconds) is stopped:
+                return
             health = make_health(settings, resources, repository)
             application = make_application(
                 settings, repository=repository, health=health, metrics=metrics
@@ -67,11 +77,12 @@ async def serve(
             server = make_server(settings, application)
             server.add_sockets(sockets)
             try:
-                on_listening()
-                await _wait_for_stop(stop, preparation)
+                on_listening(preparation.done())
+                if await _first_of(stopped, preparation) is preparation:
+                    await stopped
             finally:
                 health.draining = True
-                await _drain(server, application, settings.drain_seconds)
+                await _drain(server, sockets, application, settings.drain_seconds)
 
 
 def make_server(settings: Settings, application: TodoApplication) -> HTTPServer:
@@ -87,38 +98,57 @@ def make_server(settings: Settings, application: TodoApplication) -> HTTPServer:
 
 
 def _stop_on_signals() -> asyncio.Event:
-    """Return the event that the first signal sets; the second one ends the process at once."""
+    """Return the event that the first signal sets; a second Ctrl-C ends the process at once.
+
+    A second SIGTERM does not: make, timeout and supervisors send it to a process and to its group.
+    """
     stop = asyncio.Event()
 
-    def on_signal() -> None:
+    def on_interrupt() -> None:
         if stop.is_set():
             os._exit(_INTERRUPTED)
         stop.set()
 
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal)
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    loop.add_signal_handler(signal.SIGINT, on_interrupt)
     return stop
 
 
-async def _wait_for_stop(stop: asyncio.Event, preparation: "asyncio.Task[None]") -> None:
-    """Return when a signal came; raise what made the preparation fail for good."""
-    async with _background(stop.wait()) as stopped:
-        await asyncio.wait({stopped, preparation}, return_when=asyncio.FIRST_COMPLETED)
-        if not stopped.done():
-            await preparation
-            await stopped
+async def _first_of(*tasks: "asyncio.Task[Any]", within: float | None = None) -> object:
+    """Return the first of these tasks that has ended, or None; raise what one has failed with."""
+    await asyncio.wait(tasks, timeout=within, return_when=asyncio.FIRST_COMPLETED)
+    ended = [task for task in tasks if task.done()]
+    for task in ended:
+        task.result()
+    return ended[0] if ended else None
 
 
-async def _drain(server: HTTPServer, application: TodoApplication, seconds: float) -> None:
+async def _drain(
+    server: HTTPServer, sockets: list[socket.socket], application: TodoApplication, seconds: float
+) -> None:
+    await _accept_waiting(sockets)
     server.stop()
     log.info("stopping: no new connections, waiting for requests in flight")
     server.conn_params.no_keep_alive = True  # What is still asked is answered with a close.
+    await asyncio.sleep(_ARRIVAL_SECONDS)
     try:
-        await asyncio.wait_for(application.wait_until_idle(), seconds)
+        async with asyncio.timeout(seconds):
+            await application.in_flight.wait_until_none()
     except TimeoutError:
         log.warning("cutting off requests that take longer than %g s", seconds)
     await server.close_all_connections()
+
+
+async def _accept_waiting(sockets: list[socket.socket]) -> None:
+    """Take in the connections that the kernel has made already: closing now would reset them."""
+    poll = select.poll()
+    for listening in sockets:
+        poll.register(listening, select.POLLIN)
+    for _ in range(_ACCEPT_TURNS):
+        if not poll.poll(0):
+            return
+        await asyncio.sleep(0)
 
 
 async def _prepare(repository: MongoTodoRepository) -> None:

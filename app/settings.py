@@ -171,7 +171,7 @@ class Settings:
     idle_timeout_seconds: float = setting(
         75.0,
         group="Time limits",
-        help="how long a connection without a request stays open",
+        help="how long a connection without a request stays open, and a request's head may take",
         unit="seconds",
         minimum=0.1,
         maximum=3600.0,

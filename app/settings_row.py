@@ -79,6 +79,8 @@ class Setting:
             if text.strip().lower() not in BOOLEAN_WORDS:
                 raise self.error(f"must be one of {', '.join(BOOLEAN_WORDS)}, not {text!r}")
             return BOOLEAN_WORDS[text.strip().lower()]
+        if self.kind is Path:  # No shell expands a "~" in a file or behind a "=".
+            return Path(text).expanduser()
         try:
             # Every kind left is built from one string.
             value: Value = self.kind(text)

@@ -73,7 +73,7 @@ def _from_flags(flags: Mapping[str, str]) -> Found:
     for name, text in flags.items():
         if name not in TABLE:
             known = [flag for row in TABLE.values() for flag in row.flags]
-            raise SettingsError(_unknown("flag", "--" + name.replace("_", "-"), known))
+            raise SettingsError(unknown("flag", "--" + name.replace("_", "-"), known))
         negated = TABLE[name].kind is bool and text == "false"
         found[name] = (text, f"flag {TABLE[name].flags[negated]}")
     return found
@@ -87,7 +87,7 @@ def _from_environment(environ: Mapping[str, str]) -> Found:
             continue
         if variable not in by_variable:
             known = [*by_variable, CONFIG_VARIABLE]
-            raise SettingsError(_unknown("environment variable", variable, known))
+            raise SettingsError(unknown("environment variable", variable, known))
         found[by_variable[variable].name] = (text, f"environment {variable}")
     return found
 
@@ -103,7 +103,7 @@ def _from_file(path: Path) -> Found:
     found: Found = {}
     for name, value in section.items():
         if name not in TABLE:
-            raise SettingsError(_unknown("setting", name, TABLE, place=f" in {path}"))
+            raise SettingsError(unknown("setting", name, TABLE, place=f" in {path}"))
         found[name] = (value, f"file {path}:{lines[name]}")
     return found
 
@@ -146,7 +146,8 @@ def _parse(text: str, path: Path) -> Mapping[str, str]:
     return dict(parser.items(SECTION))
 
 
-def _unknown(what: str, wrong: str, known: Iterable[str], *, place: str = "") -> str:
+def unknown(what: str, wrong: str, known: Iterable[str], *, place: str = "") -> str:
+    """Return the sentence for a name that is not known, with the nearest one that is."""
     # Prefixes that all names share would make any two of them look alike.
     by_core = {_core(name): name for name in known}
     close = difflib.get_close_matches(_core(wrong), by_core, n=1)
@@ -176,7 +177,7 @@ class SettingsParser(argparse.ArgumentParser):
             # SECURITY: what follows "=" is not shown; it may hold a password.
             wrong = left_over[0].partition("=")[0]
             what = "flag" if wrong.startswith("-") else "argument"
-            self.error(_unknown(what, wrong, self._option_string_actions))
+            self.error(unknown(what, wrong, self._option_string_actions))
         return parsed, []
 
     def error(self, message: str) -> NoReturn:

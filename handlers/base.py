@@ -4,8 +4,10 @@ import hashlib
 import logging
 import re
 import secrets
+from asyncio import Future
 from collections.abc import Awaitable
-from typing import Any, NoReturn, TypeVar
+from http import HTTPStatus
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Raw, Struct
@@ -18,6 +20,7 @@ from app.metrics import METHODS, Metrics
 from app.services.health import HealthService
 from app.services.todos import TodoService
 from handlers.conditions import parse_tags
+from handlers.in_flight import InFlight
 from handlers.operation import JSON, Operation, operation_of
 from handlers.problems import RequestProblem, problem_of
 from handlers.validation import parse_json
@@ -27,6 +30,7 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+_KNOWN = METHODS | {"CONNECT", "TRACE"}
 _DIGITS = re.compile(r"[0-9]+")
 
 
@@ -36,6 +40,7 @@ class Dependencies(Struct, frozen=True, kw_only=True):
     todos: TodoService
     health: HealthService
     metrics: Metrics
+    in_flight: InFlight
     openapi: bytes
     """The OpenAPI document, as JSON."""
     max_body_bytes: int
@@ -54,7 +59,11 @@ class Route(Struct, frozen=True):
     @property
     def pattern(self) -> str:
         """The regular expression of the addresses, for Tornado's router."""
-        return re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", self.template)
+        return re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(self.template))
+
+    def matches(self, path: str) -> bool:
+        """Tell whether a path is one of these addresses."""
+        return re.fullmatch(self.pattern, path) is not None
 
 
 @stream_request_body  # So that a body above the limit is refused before it is read.
@@ -84,33 +93,38 @@ class BaseHandler(RequestHandler):
     def prepare(self) -> Awaitable[None] | None:
         """Refuse by its head what would not be read."""
         log.request_id.set(self.request_id)
-        length = self.request.headers.get("Content-Length", "")
+        length = self.request.headers.get("Content-Length", "").lstrip("0")
         # Anything but digits is the server's to refuse.
         if _DIGITS.fullmatch(length) and (
             len(length) > len(str(self.dependencies.max_body_bytes))
             or int(length) > self.dependencies.max_body_bytes
         ):
-            self._refuse_body()
+            raise self._too_large()
         return None
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         """Gather the body; one without a declared length may still turn out too large."""
         if len(self._body) + len(chunk) <= self.dependencies.max_body_bytes:
             self._body += chunk
-        elif not self._finished:
-            try:
-                self._refuse_body()
-            except RequestProblem as problem:
-                self.write_problem(problem)
+        else:  # Once it is answered, nothing more of the body arrives.
+            self.write_problem(self._too_large())
         return None
 
-    def _refuse_body(self) -> NoReturn:
+    def _too_large(self) -> RequestProblem:
         limit = self.dependencies.max_body_bytes
-        raise RequestProblem(
+        return RequestProblem(
             "content-too-large",
             f"A body may have {limit} bytes at most.",
             headers={"Connection": "close"},
         )
+
+    def finish(self, chunk: str | bytes | dict[str, Any] | None = None) -> Future[None]:
+        """End the answer; the request is in flight until its last byte is with the kernel."""
+        sent = super().finish(chunk)
+        connection = self.request.connection
+        if connection is not None:
+            sent.add_done_callback(lambda _: self.dependencies.in_flight.leave(connection))
+        return sent
 
     def head(self, *args: str, **kwargs: str) -> Any:
         """Answer as GET does; Tornado leaves the body out."""
@@ -199,6 +213,8 @@ class BaseHandler(RequestHandler):
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Render an error that Tornado caught as a problem document."""
         error = kwargs["exc_info"][1] if "exc_info" in kwargs else HTTPError(status_code)
+        if status_code == HTTPStatus.METHOD_NOT_ALLOWED and self.request.method not in _KNOWN:
+            error = RequestProblem("not-implemented", "No address has this method.")
         self.write_problem(
             problem_of(error, retry_after_seconds=self.dependencies.retry_after_seconds)
         )

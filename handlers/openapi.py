@@ -23,6 +23,7 @@ _HEADERS = {
     "Accept-Post": "The media types that POST reads here.",
     "Accept-Patch": "The media types that PATCH reads here.",
 }
+_TAG_LIST = {"type": "string", "pattern": r'^(\*|(W/)?"[^"]*"(, *(W/)?"[^"]*")*)$'}
 _PROBLEM_HEADERS = {"405": "Allow", "412": "ETag", "503": "Retry-After"}
 
 
@@ -165,7 +166,7 @@ def _condition_parameters(described: Operation) -> list[dict[str, Any]]:
     if not described.conditional:
         return []
     return [
-        {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}
+        {"name": name, "in": "header", "description": text, "schema": _TAG_LIST}
         for name, text in (
             ("If-Match", "Go on only if the entity tag is one of these (RFC 9110, 13.1.1)."),
             ("If-None-Match", "Go on only if it is none of these (RFC 9110, 13.1.2)."),

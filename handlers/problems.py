@@ -50,8 +50,8 @@ PROBLEMS: Mapping[str, ProblemType] = {
     "precondition-failed": ProblemType(
         412,
         "Precondition failed",
-        "The todo changed since you read it. `current` and `ETag` hold it as it is now: "
-        "decide again and repeat the request with the new `If-Match`.",
+        "What you saw has changed. `ETag` is its present tag, and `current` the todo if you meant "
+        "to change one: decide again and repeat the request with the new `If-Match`.",
     ),
     "content-too-large": ProblemType(
         413, "Content too large", "The body is above the limit and was not read."
@@ -68,6 +68,7 @@ PROBLEMS: Mapping[str, ProblemType] = {
     "internal-error": ProblemType(
         500, "Internal error", "A fault of ours. It is logged under the request id: report that."
     ),
+    "not-implemented": ProblemType(501, "Not implemented", "No address here has this method."),
     "storage-unavailable": ProblemType(
         503,
         "Storage unavailable",

@@ -1,6 +1,7 @@
 """The API's description of itself: the OpenAPI document, the problems, and what is not there."""
 
 from collections.abc import Awaitable
+from typing import Any
 
 from msgspec import Raw
 from tornado.web import HTTPError
@@ -48,8 +49,12 @@ class NotFoundHandler(BaseHandler):
     """Every address that has no route."""
 
     def prepare(self) -> Awaitable[None] | None:
-        """Answer that nothing is here, whatever the method."""
+        """Answer that nothing is here."""
         raise HTTPError(404)
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Answer so whatever the method: Tornado has an error of its own for unknown ones."""
+        super().write_error(404)
 
 
 ROUTES = (

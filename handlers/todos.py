@@ -1,10 +1,11 @@
 """The todo resources, at ``/v1/todos``."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlencode
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from app.domain.page import TodoQuery, decode_cursor
 from app.domain.todo import TodoChanges, TodoDraft
 from handlers.base import BaseHandler, Route
 from handlers.conditions import rev_condition
@@ -22,7 +23,10 @@ class ListParameters(Struct, frozen=True, forbid_unknown_fields=True):
         | UnsetType
     ) = UNSET
     is_finished: (
-        Annotated[bool, Meta(description="Only todos in this state; all without it.")] | UnsetType
+        Annotated[
+            Literal["true", "false"], Meta(description="Only todos in this state; all without it.")
+        ]
+        | UnsetType
     ) = UNSET
 
 
@@ -41,12 +45,7 @@ class TodoListHandler(BaseHandler):
     async def get(self) -> None:
         """Answer with a page; ``Link`` and ``next_cursor`` lead to the next one."""
         asked = parse_query(self.request.query, ListParameters)
-        page = await self.dependencies.todos.page(
-            self.owner,
-            limit=asked.limit,
-            is_finished=None if asked.is_finished is UNSET else asked.is_finished,
-            cursor=None if asked.cursor is UNSET else asked.cursor,
-        )
+        page = await self.dependencies.todos.page(_query(asked, self.owner))
         if page.next_cursor is not None:
             # Relative to the address that was asked for, so no Host header can poison it.
             self.set_header("Link", f'<{_next(asked, page.next_cursor)}>; rel="next"')
@@ -114,10 +113,18 @@ class TodoHandler(BaseHandler):
         self.set_status(204)
 
 
+def _query(asked: ListParameters, owner: str) -> TodoQuery:
+    is_finished = None if asked.is_finished is UNSET else asked.is_finished == "true"
+    after = None
+    if asked.cursor is not UNSET:
+        after = decode_cursor(asked.cursor, owner=owner, is_finished=is_finished)
+    return TodoQuery(owner=owner, limit=asked.limit, is_finished=is_finished, after=after)
+
+
 def _next(asked: ListParameters, cursor: str) -> str:
     parameters = {"limit": str(asked.limit), "cursor": cursor}
     if asked.is_finished is not UNSET:
-        parameters["is_finished"] = "true" if asked.is_finished else "false"
+        parameters["is_finished"] = asked.is_finished
     return f"/v1/todos?{urlencode(parameters)}"
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from app.domain.todo import TodoDraft
+from app.domain.todo import Content, TodoDraft
 from handlers.base import BaseHandler, Route
 from handlers.operation import FORM, Answer, Body, Operation, operation
 from handlers.validation import convert_parameters, parse_pairs, refuse_parameter
@@ -21,6 +21,12 @@ class Greeting(Struct, frozen=True):
     """The answer of ``/index``."""
 
     msg: str = "hello world"
+
+
+class ArticleForm(Struct, frozen=True):
+    """The form that adds a todo; other fields are ignored."""
+
+    content: Content
 
 
 class StartParameter(Struct, frozen=True):
@@ -67,7 +73,7 @@ class ArticleListHandler(BaseHandler):
     @operation(
         Operation(
             summary="Add a todo from a form.",
-            body=Body(TodoDraft, (FORM,)),
+            body=Body(ArticleForm, (FORM,)),
             answers={200: Answer("It is stored; no body.", headers=("Location",))},
             problems=("invalid-parameter", "storage-unavailable"),
         )
@@ -94,9 +100,8 @@ class ArticleListHandler(BaseHandler):
     def _draft(self) -> TodoDraft:
         if "Content-Type" in self.request.headers:  # A POST of nothing lacks its content only.
             self.require_media_type()
-        fields = parse_pairs(self.body_text())
-        content = {name: fields[name] for name in ("content",) if name in fields}
-        return convert_parameters(content, TodoDraft)
+        form = convert_parameters(parse_pairs(self.body_text()), ArticleForm)
+        return TodoDraft(form.content)
 
 
 class ArticleFinishHandler(BaseHandler):

@@ -37,6 +37,7 @@ _RULES = tuple(
             "invalid_character",
             "holds a control character or half a surrogate pair",
         ),
+        (rf"Invalid enum value .*{_AT}", "not_allowed", "is none of the values allowed here"),
         (rf"Expected `int` >= (?P<limit>\d+){_AT}", "too_small", "is below {limit}"),
         (rf"Expected `int` <= (?P<limit>\d+){_AT}", "too_large", "is above {limit}"),
         (rf"Expected `(?P<kind>[^`]*)`, got `[^`]*`{_AT}", "wrong_type", "must be {kind}"),
@@ -81,12 +82,9 @@ def parse_json(body: bytes, kind: type[T]) -> T:
         raise RequestProblem("malformed-json", "A text holds half a surrogate pair.") from None
     except msgspec.ValidationError as error:
         name, code, detail = _explain(str(error))
-        pointer = "#" if name is None else f"#/{quote(name.replace('~', '~0').replace('/', '~1'))}"
-        raise RequestProblem(
-            "invalid-content",
-            f"{name or 'The document'} {detail}.",
-            errors=[FieldError(pointer=pointer, code=code, detail=detail)],
-        ) from None
+        wrong = FieldError(pointer=_pointer(name), code=code, detail=detail)
+        named = "The document" if name is None else name[:_MAX_NAME_CHARACTERS]
+        raise RequestProblem("invalid-content", f"{named} {detail}.", errors=[wrong]) from None
 
 
 def parse_query(query: str, kind: type[T]) -> T:
@@ -152,8 +150,15 @@ def _explain(message: str) -> tuple[str | None, str, str]:
             name = said.pop("name", None)
             if "kind" in said:
                 said["kind"] = _KINDS.get(said["kind"], said["kind"])
-            return (name and name[:_MAX_NAME_CHARACTERS]), code, detail.format(**said)
+            return name, code, detail.format(**said)
     return None, "invalid", "is not valid"
+
+
+def _pointer(name: str | None) -> str:
+    """Return the JSON Pointer of a member (RFC 6901); of one with an endless name, its object's."""
+    if name is None or len(name) > _MAX_NAME_CHARACTERS:
+        return "#"
+    return "#/" + quote(name.replace("~", "~0").replace("/", "~1"))
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -51,7 +51,6 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer
 @pytest.fixture
 def mongo_uri(servers: EmbeddedServers) -> Iterator[str]:
     name = f"test_{uuid4().hex}"
-    assert servers.mongo_uri is not None
     uri = servers.mongo_uri.replace("/todo?", f"/{name}?")
     yield uri
     with MongoClient(uri) as client:

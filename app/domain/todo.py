@@ -1,5 +1,6 @@
 """Todos and the changes that can be made to them."""
 
+import re
 from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -12,7 +13,8 @@ MAX_CONTENT_CHARACTERS = 4096
 
 # Refused: C0 and C1 controls and DEL (all but tab, line feed and carriage return), which
 # corrupt terminals and logs; lone surrogates, which are not valid text in any encoding.
-_TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]*$"
+_CONTROLS = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f"
+_TEXT = rf"^[^{_CONTROLS}\ud800-\udfff]*$"
 
 Content = Annotated[
     str,
@@ -20,9 +22,22 @@ Content = Annotated[
         min_length=1,
         max_length=MAX_CONTENT_CHARACTERS,
         pattern=_TEXT,
+        # JSON knows no lone surrogates, and not every reader of schemas can name them.
+        extra_json_schema={"pattern": f"^[^{_CONTROLS}]*$"},
         description="Text, with no control characters but tab, line feed and carriage return.",
     ),
 ]
+
+
+_ID = re.compile("[0-9a-f]{24}")
+
+
+def is_todo_id(text: str) -> bool:
+    """Tell whether a text has the form of a todo's id: 24 lower-case hexadecimal digits.
+
+    Only the form that the API gives out is one, so that one todo has one address.
+    """
+    return _ID.fullmatch(text) is not None
 
 
 class Todo(Struct, frozen=True, kw_only=True):
@@ -45,6 +60,20 @@ class TodoDraft(Struct, frozen=True, forbid_unknown_fields=True):
     """What a caller says of a todo that does not exist yet."""
 
     content: Content
+
+
+def new_todo(draft: TodoDraft, *, todo_id: str, owner: str, now: float) -> Todo:
+    """Return the todo that a draft becomes at a time."""
+    return Todo(
+        id=todo_id,
+        owner=owner,
+        content=draft.content,
+        created_at=now,
+        is_finished=False,
+        finished_at=None,
+        updated_at=now,
+        rev=1,
+    )
 
 
 class TodoChanges(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -4,7 +4,7 @@ A *keeper* process owns the two servers; they run exactly as long as somebody us
 they write lies in one data directory, which may be moved between runs.
 """
 
-from app.embedded.errors import EmbeddedServersError
+from app.embedded.directory import EmbeddedServersError
 from app.embedded.join import EmbeddedServers, join_servers
 
 __all__ = ["EmbeddedServers", "EmbeddedServersError", "join_servers"]

@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.embedded.errors import EmbeddedServersError
+from app.embedded.directory import EmbeddedServersError
 
 
 @dataclass(frozen=True, slots=True)

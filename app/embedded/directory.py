@@ -1,4 +1,4 @@
-"""The data directory: the names in it, and the locks that tell who is alive.
+"""The data directory: the names in it, the locks that tell who is alive, and the servers' state.
 
 Every lock is a flock(2). It belongs to an open file and not to a process, so that it can be handed
 to a child, and the kernel drops it when the last process that has the file open dies, however it
@@ -12,20 +12,36 @@ servers.json  exclusive, by the keeper that wrote this very file
 
 import errno
 import fcntl
+import json
 import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
-
-from app.embedded.errors import EmbeddedServersError
 
 USERS_LOCK = "users.lock"
 KEEPER_LOCK = "keeper.lock"
 SERVERS_LOCK = "servers.lock"
+STATE = "servers.json"
 KEEPER_LOG = "keeper.log"
 MONGOD_SOCKET = "mongod.sock"
 REDIS_SOCKET = "redis.sock"
 
 SOCKET_PATH_MAX_BYTES = 107
 """sockaddr_un.sun_path holds 108 bytes, the last of them a zero: unix(7)."""
+
+
+class EmbeddedServersError(Exception):
+    """The embedded servers cannot be had; the text is one sentence for the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerState:
+    """One server: ready when it has a version, in trouble when it has a problem, else starting."""
+
+    pid: int | None = None
+    version: str | None = None
+    problem: str | None = None
 
 
 def open_data_directory(path: Path) -> Path:
@@ -65,9 +81,49 @@ def try_lock(descriptor: int, *, shared: bool = False) -> bool:
     return True
 
 
+def publish_state(data_dir: Path, servers: Mapping[str, ServerState]) -> int:
+    """Put the state of the servers, by name, in the place of the one before.
+
+    Each state is a new file, locked before it gets its name. So a reader that finds a file locked
+    has found a living keeper's, whatever a killed keeper left. There are no paths in it, so that
+    the directory can be moved.
+
+    Returns:
+        The descriptor of the file; the state is true until it is closed.
+
+    Raises:
+        OSError: the disk is full, or failing.
+    """
+    new = data_dir / f"{STATE}.new"
+    # A keeper killed on the next lines left one behind.
+    new.unlink(missing_ok=True)
+    descriptor = open_lock(new)
+    try:
+        try_lock(descriptor)
+        state = {name: asdict(server) for name, server in servers.items()}
+        os.write(descriptor, json.dumps(state).encode())
+        new.replace(data_dir / STATE)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def read_state(data_dir: Path) -> dict[str, ServerState] | None:
+    """Return what the living keeper published last; None when there is no keeper, or not yet."""
+    try:
+        state_file = (data_dir / STATE).open("rb")
+    except FileNotFoundError:
+        return None
+    with state_file:
+        if try_lock(state_file.fileno(), shared=True):
+            return None
+        return {name: ServerState(**server) for name, server in json.load(state_file).items()}
+
+
 def rotate_log(log: Path) -> None:
     """Put the log aside, in the place of the one put aside before."""
-    if log.exists():
+    with suppress(FileNotFoundError):
         log.replace(log.with_name(f"{log.name}.1"))
 
 

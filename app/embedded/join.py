@@ -2,30 +2,30 @@
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from app.embedded.binaries import MONGOD, REDIS_SERVER, Program, find_binary
+from app.embedded.binaries import MONGOD, REDIS_SERVER
 from app.embedded.directory import (
     KEEPER_LOCK,
     KEEPER_LOG,
     MONGOD_SOCKET,
     REDIS_SOCKET,
     USERS_LOCK,
+    EmbeddedServersError,
+    ServerState,
     open_data_directory,
     open_lock,
+    read_state,
     rotate_log,
     try_lock,
 )
-from app.embedded.errors import EmbeddedServersError
-from app.embedded.state import KeeperState, read_state
 
 JOIN_DEADLINE_SECONDS = 30.0
 """A start takes about a second; a keeper silent for this long is stuck or frozen."""
@@ -40,14 +40,12 @@ _IMPORT_ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedServers:
-    """Where the running servers are; None for the one that was not asked for."""
+    """Where the servers are; one that was not needed may not run."""
 
-    mongo_uri: str | None
-    redis_url: str | None
-    joined: bool
-    """True when they were running already."""
+    mongo_uri: str
+    redis_url: str
     description: str
-    """For people: names, versions and process ids."""
+    """For people: names, versions and process ids of those needed."""
 
 
 @contextmanager
@@ -60,19 +58,20 @@ def join_servers(
 ) -> Iterator[EmbeddedServers]:
     """Use the servers of a data directory, started if they do not run, until the block is left.
 
-    They end when the last of their users has left or died. `on_wait` is told, in a few words, what
-    is being waited for; it is not called when there is nothing to wait for.
+    Redis is started for everybody, mongod if the first user needs it; who does not need one
+    neither waits for it nor minds if it cannot be had. They end when the last of their users has
+    left or died. `on_wait` is told, in a few words, what is being waited for; it is not called when
+    there is nothing to wait for.
 
     Raises:
-        EmbeddedServersError: they cannot be had; the text is one sentence for the user.
+        EmbeddedServersError: one needed cannot be had; the text is one sentence for the user.
     """
-    wanted = [
-        program for program, needed in ((MONGOD, need_mongo), (REDIS_SERVER, need_redis)) if needed
-    ]
+    needs = ((MONGOD.name, need_mongo), (REDIS_SERVER.name, need_redis))
+    needed = [name for name, is_needed in needs if is_needed]
     with ExitStack() as held:
         try:
             data_dir = open_data_directory(data_dir)
-            joining = _Joining(data_dir, wanted, on_wait or (lambda _: None))
+            joining = _Joining(data_dir, needed, on_wait or (lambda _: None))
             # Closed, never unlocked: a forked child that still has the file open is a user too.
             held.callback(os.close, joining.users_lock)
             servers = joining.join()
@@ -87,49 +86,36 @@ def join_servers(
 class _Joining:
     """One attempt to use the servers. Why it holds against races: see `app.embedded.keeper`."""
 
-    def __init__(
-        self, data_dir: Path, wanted: list[Program], on_wait: Callable[[str], None]
-    ) -> None:
+    def __init__(self, data_dir: Path, needed: list[str], on_wait: Callable[[str], None]) -> None:
         self._data_dir = data_dir
-        self._wanted = wanted
+        self._needed = needed
         self._on_wait = on_wait
         self._last_wait = ""
         self._give_up_at = time.monotonic() + JOIN_DEADLINE_SECONDS
         self._started_keeper = False
-        self._asked_for_more = False
         self.users_lock = open_lock(data_dir / USERS_LOCK)
 
     def join(self) -> EmbeddedServers:
-        """Return the servers once all that are wanted are ready."""
+        """Return the servers once all that are needed are ready."""
         while not try_lock(self.users_lock, shared=True):
             self._wait("the servers to stop that nobody used any more")
-        joined = True
         while True:
             state = read_state(self._data_dir)
             if state is None:
                 self._start_keeper_unless_there_is_one()
-            elif self._are_ready(state):
-                return self._describe(state, joined=joined)
-            joined = False
-            self._wait(" and ".join(program.name for program in self._wanted) + " to start")
-
-    def _are_ready(self, state: KeeperState) -> bool:
-        """Say whether all that are wanted run; ask the keeper for those it was not told of.
-
-        Raises:
-            EmbeddedServersError: one cannot be started.
-        """
-        servers = [state.servers.get(program.name) for program in self._wanted]
-        if None in servers and not self._asked_for_more:
-            for program in self._wanted:
-                find_binary(program)
-            self._asked_for_more = True
-            with suppress(ProcessLookupError):
-                os.kill(state.keeper_pid, signal.SIGUSR1)
-        for server in servers:
-            if server is not None and server.problem is not None:
-                raise EmbeddedServersError(server.problem)
-        return all(server is not None and server.version is not None for server in servers)
+            else:
+                if not state.keys() >= set(self._needed):
+                    raise EmbeddedServersError(
+                        f"A service with a --mongo-uri of its own uses {self._data_dir}, where no "
+                        f"mongod runs for now: stop it first, or give another --data-dir."
+                    )
+                servers = {name: state[name] for name in self._needed}
+                for server in servers.values():
+                    if server.problem is not None:
+                        raise EmbeddedServersError(server.problem)
+                if all(server.version is not None for server in servers.values()):
+                    return self._describe(servers)
+            self._wait(" and ".join(self._needed) + " to start")
 
     def _start_keeper_unless_there_is_one(self) -> None:
         keeper_lock = open_lock(self._data_dir / KEEPER_LOCK)
@@ -140,8 +126,6 @@ class _Joining:
                 raise EmbeddedServersError(
                     f"The keeper of the servers ended at once: see {self._data_dir / KEEPER_LOG}."
                 )
-            for program in self._wanted:
-                find_binary(program)
             self._check_free_space()
             self._start_keeper(keeper_lock)
             self._started_keeper = True
@@ -160,13 +144,12 @@ class _Joining:
         keeper_log = self._data_dir / KEEPER_LOG
         rotate_log(keeper_log)
         keeper_log.touch(mode=0o600)
-        names = [program.name for program in self._wanted]
-        command = [sys.executable, "-m", "app.embedded.keeper"]
+        keeper = [sys.executable, "-m", "app.embedded.keeper", str(self._data_dir)]
         with keeper_log.open("ab") as log_file:
             try:
                 # A session of its own: a terminal's Ctrl-C must reach the user's process alone.
                 subprocess.run(  # noqa: S603 - this very Python, no shell
-                    [*command, str(self._data_dir), str(keeper_lock), *names],
+                    [*keeper, str(keeper_lock), *self._needed],
                     cwd=_IMPORT_ROOT,
                     stdin=subprocess.DEVNULL,
                     stdout=log_file,
@@ -192,17 +175,13 @@ class _Joining:
             )
         time.sleep(POLL_SECONDS)
 
-    def _describe(self, state: KeeperState, *, joined: bool) -> EmbeddedServers:
+    def _describe(self, servers: dict[str, ServerState]) -> EmbeddedServers:
         mongo_socket = quote(str(self._data_dir / MONGOD_SOCKET), safe="")
         redis_socket = quote(str(self._data_dir / REDIS_SOCKET))
-        running = [(program.name, state.servers[program.name]) for program in self._wanted]
         return EmbeddedServers(
-            mongo_uri=f"mongodb://{mongo_socket}/todo?directConnection=true"
-            if MONGOD in self._wanted
-            else None,
-            redis_url=f"unix://{redis_socket}" if REDIS_SERVER in self._wanted else None,
-            joined=joined,
+            mongo_uri=f"mongodb://{mongo_socket}/todo?directConnection=true",
+            redis_url=f"unix://{redis_socket}",
             description=", ".join(
-                f"{name} {server.version} (pid {server.pid})" for name, server in running
+                f"{name} {server.version} (pid {server.pid})" for name, server in servers.items()
             ),
         )

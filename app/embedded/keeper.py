@@ -17,18 +17,28 @@ The servers live exactly as long as anybody uses them. Why no order of events br
 """
 
 import logging
+import math
 import os
 import signal
 import sys
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from app.embedded.binaries import MONGOD, REDIS_SERVER
-from app.embedded.directory import SERVERS_LOCK, USERS_LOCK, open_lock, others_with_open, try_lock
+from app.embedded.binaries import MONGOD
+from app.embedded.directory import (
+    SERVERS_LOCK,
+    STATE,
+    USERS_LOCK,
+    ServerState,
+    open_lock,
+    others_with_open,
+    publish_state,
+    try_lock,
+)
 from app.embedded.mongod import Mongod
 from app.embedded.redis_server import RedisServer
-from app.embedded.server import Server
-from app.embedded.state import KeeperState, StatePublisher
 
 BUSY_POLL_SECONDS = 0.004
 """Between two looks while a server starts or stops: nothing beside a start of half a second."""
@@ -46,92 +56,91 @@ log = logging.getLogger("keeper")
 
 
 class Keeper:
-    """Keeps the wanted servers running while there are users; the data directory is the cwd."""
+    """Keeps the servers running while there are users; the data directory is the cwd."""
 
-    def __init__(self, wanted: set[str]) -> None:
+    def __init__(
+        self,
+        needed: Sequence[str],
+        *,
+        leftovers_deadline_seconds: float = LEFTOVERS_DEADLINE_SECONDS,
+    ) -> None:
         self._users_lock = open_lock(Path(USERS_LOCK))
         self._servers_lock = open_lock(Path(SERVERS_LOCK))
-        self._servers_lock_taken = False
-        self._kill_leftovers_at = time.monotonic() + LEFTOVERS_DEADLINE_SECONDS
-        self._all_servers: dict[str, Server] = {
-            MONGOD.name: Mongod(self._servers_lock),
-            REDIS_SERVER.name: RedisServer(self._servers_lock),
-        }
-        self._wanted = wanted
-        self._publisher = StatePublisher(Path())
-        self._published: KeeperState | None = None
+        self._kill_leftovers_at = time.monotonic() + leftovers_deadline_seconds
+        redis_server = RedisServer(self._servers_lock)
+        self._servers = (
+            (Mongod(self._servers_lock), redis_server) if MONGOD.name in needed else (redis_server,)
+        )
+        self._published: dict[str, ServerState] = {}
+        self._state_lock: int | None = None
         self._told_to_stop = False
 
     def run(self) -> None:
         """Return when nobody uses the servers any more, or on SIGTERM; they have ended then."""
         signal.signal(signal.SIGTERM, lambda *_: self._stop())
-        signal.signal(signal.SIGUSR1, lambda *_: self._want_all())
         try:
             while not self._told_to_stop and not try_lock(self._users_lock):
                 self._step()
                 time.sleep(IDLE_POLL_SECONDS if self._is_idle() else BUSY_POLL_SECONDS)
         finally:
             # First, so that nobody joins servers about to end: a stop on demand comes amid users.
-            self._publisher.withdraw()
+            Path(STATE).unlink(missing_ok=True)
             self._end_servers()
 
     def _stop(self) -> None:
         self._told_to_stop = True
 
-    def _want_all(self) -> None:
-        self._wanted = set(self._all_servers)
-
-    def _servers(self) -> list[Server]:
-        return [self._all_servers[name] for name in sorted(self._wanted)]
-
     def _is_idle(self) -> bool:
-        return all(server.state.version or server.state.problem for server in self._servers())
+        return all(server.state.version or server.state.problem for server in self._servers)
 
     def _step(self) -> None:
         now = time.monotonic()
-        if not self._servers_lock_taken:
-            self._take_servers_lock(now)
-        if self._servers_lock_taken:
-            for server in self._servers():
+        # Once taken it is this keeper's for good: taking it again changes nothing.
+        if try_lock(self._servers_lock):
+            for server in self._servers:
                 server.step(now)
+        elif now > self._kill_leftovers_at:
+            self._kill_leftovers_at = math.inf
+            self._kill_leftovers()
         self._publish()
 
-    def _take_servers_lock(self, now: float) -> None:
-        self._servers_lock_taken = try_lock(self._servers_lock)
-        if not self._servers_lock_taken and now > self._kill_leftovers_at:
-            self._kill_leftovers_at = now + LEFTOVERS_DEADLINE_SECONDS
-            for pid in others_with_open(Path(SERVERS_LOCK)):
-                log.error("killing pid %d, a server of an ended keeper that does not stop", pid)
-                os.kill(pid, signal.SIGKILL)
+    def _kill_leftovers(self) -> None:
+        names = {server.program.name for server in self._servers}
+        for pid in others_with_open(Path(SERVERS_LOCK)):
+            # It may have ended meanwhile; and who just reads the directory, say a backup, lives.
+            with suppress(OSError):
+                if Path(f"/proc/{pid}/comm").read_text().strip() in names:
+                    os.kill(pid, signal.SIGKILL)
+                    log.error("killed pid %d, a server of an ended keeper that did not stop", pid)
 
     def _publish(self) -> None:
-        servers = {server.program.name: server.state for server in self._servers()}
-        state = KeeperState(keeper_pid=os.getpid(), servers=servers)
+        state = {server.program.name: server.state for server in self._servers}
         if state == self._published:
             return
         try:
-            self._publisher.publish(state)
+            lock = publish_state(Path(), state)
         except OSError as error:
             # A full disk must not take the servers from their users; the next look tries again.
             log.error("cannot write the state: %s", error)  # noqa: TRY400 - the stack says no more
-        else:
-            self._published = state
+            return
+        if self._state_lock is not None:
+            os.close(self._state_lock)
+        self._state_lock, self._published = lock, state
 
     def _end_servers(self) -> None:
-        servers = list(self._all_servers.values())
-        for server in servers:
+        for server in self._servers:
             server.signal(signal.SIGTERM)
         kill_at = time.monotonic() + STOP_DEADLINE_SECONDS
-        while not all(server.has_ended() for server in servers):
+        while not all(server.has_ended() for server in self._servers):
             if time.monotonic() > kill_at:
-                for server in servers:
+                for server in self._servers:
                     server.signal(signal.SIGKILL)
             time.sleep(BUSY_POLL_SECONDS)
 
 
 def main() -> None:
-    """Become a keeper: `keeper DATA_DIR KEEPER_LOCK_DESCRIPTOR SERVER...`."""
-    data_dir, keeper_lock, *wanted = sys.argv[1:]
+    """Become a keeper: `keeper DATA_DIR KEEPER_LOCK_DESCRIPTOR NEEDED...`."""
+    data_dir, keeper_lock, *needed = sys.argv[1:]
     os.set_inheritable(int(keeper_lock), False)
     os.chdir(data_dir)
     os.umask(0o077)
@@ -139,9 +148,9 @@ def main() -> None:
     if os.fork():
         os._exit(0)
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO)
-    log.info("keeper of %s, pid %d", ", ".join(wanted), os.getpid())
+    log.info("keeper, pid %d", os.getpid())
     try:
-        Keeper(set(wanted)).run()
+        Keeper(needed).run()
     except Exception:
         log.exception("the keeper failed")
         raise SystemExit(1) from None

@@ -1,17 +1,16 @@
 """The keeper's mongod: a replica set of one, so that transactions and change streams work."""
 
 import json
-import logging
-import os
-import signal
 import socket
-import struct
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from app.embedded.binaries import MONGOD
 from app.embedded.directory import MONGOD_SOCKET, others_with_open
-from app.embedded.server import Server
+from app.embedded.server import ANSWER_SECONDS, Server
 
 REPLICA_SET = "todo"
 OPLOG_MEGABYTES = 256
@@ -23,15 +22,10 @@ CACHE_GIGABYTES = 1
 _MEMBER = f"./{MONGOD_SOCKET}"
 """The one member's address in the stored configuration: relative, so the directory can move."""
 
-_ALREADY_INITIALIZED = 23
-"""Error code: a start long ago, or the one just cut off, has initiated the replica set."""
-
-_ANSWER_SECONDS = 5.0
-"""The slowest command is replSetInitiate, 30 ms on an idle disk; this bounds a stalled one."""
+_ELECTION_POLL_SECONDS = 0.004
+"""A server that is alone elects itself within some 20 ms."""
 
 _LOG_TAIL_BYTES = 65536
-
-log = logging.getLogger("keeper")
 
 
 class Mongod(Server):
@@ -60,27 +54,32 @@ class Mongod(Server):
             *("--setParameter", "diagnosticDataCollectionEnabled=false"),
             "--quiet",
             *("--logpath", str(self.log_path)),
-            *("--logappend", "--logRotate", "reopen"),
         ]
 
     def ask_version(self) -> str | None:
         """Return the version once it takes writes; initiate the replica set if nobody has."""
-        try:
-            with socket.socket(socket.AF_UNIX) as connection:
-                connection.settimeout(_ANSWER_SECONDS)
-                connection.connect(MONGOD_SOCKET)
-                hello = _run_command(connection, {"hello": 1})
-                if hello.get("isWritablePrimary"):
-                    return str(_run_command(connection, {"buildInfo": 1})["version"])
-                if "setName" not in hello:
-                    _initiate(connection)
-        except OSError:
-            pass
-        return None
+        # Imported here because mongod starts up while it loads.
+        from pymongo import MongoClient, timeout  # noqa: PLC0415
+        from pymongo.errors import PyMongoError  # noqa: PLC0415
 
-    def reopen_log(self, pid: int) -> None:
-        """Send SIGUSR1, which is mongod's for that."""
-        os.kill(pid, signal.SIGUSR1)
+        try:
+            # A client would wait half a second for a server that does not listen yet.
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.settimeout(ANSWER_SECONDS)
+                connection.connect(MONGOD_SOCKET)
+        except OSError:
+            return None
+        uri = f"mongodb://{quote(_MEMBER, safe='')}/?directConnection=true"
+        # Whatever goes wrong, the next call finds the server as it is then, or ended.
+        with suppress(PyMongoError), timeout(ANSWER_SECONDS), MongoClient[Any](uri) as client:
+            while not (hello := client.admin.command("hello"))["isWritablePrimary"]:
+                if "setName" not in hello:
+                    members = [{"_id": 0, "host": _MEMBER}]
+                    replica_set = {"_id": REPLICA_SET, "members": members}
+                    client.admin.command("replSetInitiate", replica_set)
+                time.sleep(_ELECTION_POLL_SECONDS)
+            return str(client.server_info()["version"])
+        return None
 
     def explain_end(self, exit_code: int) -> str:
         """Say why it ended, with the last error in its log."""
@@ -89,47 +88,11 @@ class Mongod(Server):
             pids = ", ".join(map(str, others_with_open(self.data_path / "mongod.lock")))
             which = f" (pid {pids})" if pids else ""
             return (
-                f"Another mongod{which} holds {Path.cwd() / self.data_path}: "
+                f"Another mongod{which} holds {self.data_path.absolute()}: "
                 f"stop it, or give another --data-dir or a --mongo-uri."
             )
         sentence = super().explain_end(exit_code)
         return f"{sentence[:-1]} ({reason})." if reason else sentence
-
-
-def _initiate(connection: socket.socket) -> None:
-    members = [{"_id": 0, "host": _MEMBER}]
-    reply = _run_command(connection, {"replSetInitiate": {"_id": REPLICA_SET, "members": members}})
-    if not reply["ok"] and reply["code"] != _ALREADY_INITIALIZED:
-        log.error("replSetInitiate: %s", reply["errmsg"])
-
-
-def _run_command(connection: socket.socket, command: dict[str, Any]) -> dict[str, Any]:
-    """Send one command to the admin database and return the reply, an error's too.
-
-    MongoDB Wire Protocol, OP_MSG. A MongoClient would do, but for its threads: the keeper forks,
-    and must not with others about.
-
-    Raises:
-        OSError: the connection failed, ended or fell silent.
-    """
-    # Imported here because mongod starts up while it loads.
-    import bson  # noqa: PLC0415
-
-    body = struct.pack("<Ix", 0) + bson.encode({**command, "$db": "admin"})
-    connection.sendall(struct.pack("<iiii", 16 + len(body), 1, 0, 2013) + body)
-    (reply_bytes,) = struct.unpack("<i", _receive(connection, 4))
-    reply = _receive(connection, reply_bytes - 4)
-    return dict(bson.decode(reply[17:]))
-
-
-def _receive(connection: socket.socket, count: int) -> bytes:
-    received = b""
-    while len(received) < count:
-        chunk = connection.recv(count - len(received))
-        if not chunk:
-            raise ConnectionError("the connection ended")
-        received += chunk
-    return received
 
 
 def _last_error(log_path: Path) -> str:

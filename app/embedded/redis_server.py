@@ -1,18 +1,14 @@
 """The keeper's redis-server: a cache, nothing durable in it."""
 
-import re
 import socket
 from pathlib import Path
 
 from app.embedded.binaries import REDIS_SERVER
 from app.embedded.directory import REDIS_SOCKET
-from app.embedded.server import Server
+from app.embedded.server import ANSWER_SECONDS, Server
 
 MEMORY_MAX_MEGABYTES = 256
 """Some hundred thousand cached answers; beyond it those nearest their end go first."""
-
-_ANSWER_SECONDS = 2.0
-"""A redis-server with an empty memory answers at once; this bounds a frozen one."""
 
 
 class RedisServer(Server):
@@ -37,20 +33,15 @@ class RedisServer(Server):
 
     def ask_version(self) -> str | None:
         """Return the version from the answer to INFO; None while there is no whole answer."""
-        answer = b""
         try:
             with socket.socket(socket.AF_UNIX) as connection:
-                connection.settimeout(_ANSWER_SECONDS)
+                connection.settimeout(ANSWER_SECONDS)
                 connection.connect(REDIS_SOCKET)
                 connection.sendall(b"INFO server\r\n")
-                while not (version := re.search(rb"redis_version:(\S+)\r\n", answer)):
-                    received = connection.recv(4096)
-                    if not received:
-                        return None
-                    answer += received
+                for line in connection.makefile("rb"):
+                    name, _, value = line.partition(b":")
+                    if name == b"redis_version":
+                        return value.decode().strip()
         except OSError:
-            return None
-        return version[1].decode()
-
-    def reopen_log(self, pid: int) -> None:
-        """Do nothing: redis-server opens its log anew for every line."""
+            pass
+        return None

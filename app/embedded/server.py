@@ -7,14 +7,12 @@ import signal
 import subprocess
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
 from app.embedded.binaries import Program, find_binary
-from app.embedded.directory import KEEPER_LOG, rotate_log
-from app.embedded.errors import EmbeddedServersError
-from app.embedded.state import ServerState
+from app.embedded.directory import KEEPER_LOG, EmbeddedServersError, ServerState, rotate_log
 
 START_DEADLINE_SECONDS = 25.0
 """mongod recovers a minute's journal at most; and a user who waits 30 s must still hear of it."""
@@ -23,8 +21,8 @@ FIRST_RETRY_SECONDS = 1.0
 LAST_RETRY_SECONDS = 30.0
 """The pause before a restart doubles from the first to the last: a failing disk is not hammered."""
 
-LOG_MAX_BYTES = 16 * 1024 * 1024
-"""Two of these per server at most: enough for the story of a crash, too little to fill a disk."""
+ANSWER_SECONDS = 5.0
+"""The slowest is replSetInitiate, 30 ms on an idle disk; this bounds a stalled or frozen server."""
 
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -57,16 +55,11 @@ class Server(ABC):
     def ask_version(self) -> str | None:
         """Return the server's version once it can be used; None while it cannot be yet."""
 
-    @abstractmethod
-    def reopen_log(self, pid: int) -> None:
-        """Have the server write to a new log; the one it writes to was put aside."""
-
     def explain_end(self, exit_code: int) -> str:
         """Say in one sentence why the server ended instead of starting."""
-        here = Path.cwd()
         return (
             f"{self.program.name} ended with code {exit_code} instead of starting: see "
-            f"{here / self.log_path} and {here / KEEPER_LOG}."
+            f"{self.log_path.absolute()} and {Path(KEEPER_LOG).absolute()}."
         )
 
     def step(self, now: float) -> None:
@@ -74,15 +67,10 @@ class Server(ABC):
         if self._process is None:
             if now >= self._start_at:
                 self._start(now)
-            return
-        exit_code = self._process.poll()
-        if exit_code is not None:
+        elif (exit_code := self._process.poll()) is not None:
             self._note_end(exit_code, now)
         elif self.state.version is None:
-            self._look_if_ready(now)
-        elif self.log_path.exists() and self.log_path.stat().st_size > LOG_MAX_BYTES:
-            rotate_log(self.log_path)
-            self.reopen_log(self._process.pid)
+            self._look_if_ready(self._process, now)
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the process, if there is one."""
@@ -102,7 +90,7 @@ class Server(ABC):
                 stdin=subprocess.DEVNULL,
                 stdout=sys.stderr,
                 pass_fds=(self._servers_lock,),
-                preexec_fn=_ending_with_keeper(os.getpid()),  # noqa: PLW1509 - no other thread here
+                preexec_fn=partial(_end_with_keeper, os.getpid()),  # noqa: PLW1509 - see there
             )
         except EmbeddedServersError as error:
             self._fail(str(error), now)
@@ -112,20 +100,19 @@ class Server(ABC):
             self._give_up_at = now + START_DEADLINE_SECONDS
             self.state = ServerState(pid=self._process.pid)
 
-    def _look_if_ready(self, now: float) -> None:
-        assert self._process is not None  # noqa: S101 - for the type checker
+    def _look_if_ready(self, process: subprocess.Popen[bytes], now: float) -> None:
         version = self.ask_version()
         if version is not None:
-            self.state = ServerState(pid=self._process.pid, version=version)
+            self.state = ServerState(pid=process.pid, version=version)
             self._retry_seconds = FIRST_RETRY_SECONDS
-            log.info("%s %s is ready, pid %d", self.program.name, version, self._process.pid)
+            log.info("%s %s is ready, pid %d", self.program.name, version, process.pid)
         elif now > self._give_up_at:
-            self._process.kill()
-            self._process.wait()
+            process.kill()
+            process.wait()
             self._process = None
             self._fail(
                 f"{self.program.name} was not ready after {START_DEADLINE_SECONDS:.0f} s: see "
-                f"{Path.cwd() / self.log_path}.",
+                f"{self.log_path.absolute()}.",
                 now,
             )
 
@@ -139,23 +126,22 @@ class Server(ABC):
             self._start_at = now + FIRST_RETRY_SECONDS
 
     def _fail(self, problem: str, now: float) -> None:
-        log.error("%s; next try in %.0f s", problem.rstrip("."), self._retry_seconds)
+        # A program that is not there is looked for as long as the keeper lives; said once.
+        if problem != self.state.problem:
+            log.error("%s; next try in %.0f s", problem.rstrip("."), self._retry_seconds)
         self.state = ServerState(problem=problem)
         self._start_at = now + self._retry_seconds
         self._retry_seconds = min(2 * self._retry_seconds, LAST_RETRY_SECONDS)
 
 
-def _ending_with_keeper(keeper_pid: int) -> Callable[[], None]:
-    """Return what makes a new child end cleanly when the keeper dies: prctl(2).
+def _end_with_keeper(keeper_pid: int) -> None:
+    """Have the kernel end this new child cleanly when the keeper dies: prctl(2).
 
-    It is the *thread* that started the child whose death counts: the keeper has one thread only.
+    It is the *thread* that started the child whose death counts: the keeper's main one. Nothing
+    here needs a lock that a thread of a MongoClient just closed, gone in half a second, could hold.
     """
-
-    def ask_kernel() -> None:
-        if sys.platform == "linux":
-            _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        # The keeper may have died before the request was made; nobody would be told.
-        if os.getppid() != keeper_pid:
-            os._exit(1)
-
-    return ask_kernel
+    if sys.platform == "linux":
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    # The keeper may have died before the request was made; nobody would be told.
+    if os.getppid() != keeper_pid:
+        os._exit(1)

@@ -1,11 +1,14 @@
 """Whether this process can serve."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from time import perf_counter
 from typing import Literal
 
 from msgspec import Struct
+
+log = logging.getLogger(__name__)
 
 Status = Literal["pass", "warn", "fail"]
 
@@ -45,23 +48,43 @@ class HealthService:
     def __init__(self, backends: Sequence[Backend], *, deadline_seconds: float) -> None:
         self._backends = backends
         self._deadline_seconds = deadline_seconds
+        self._checking: asyncio.Task[list[BackendHealth]] | None = None
+        self._last: dict[str, Status] = {}
         self.draining = False
         """True from the order to stop: load balancers shall send no more requests."""
 
     async def check(self) -> Health:
-        """Ask all backends at once; never raises."""
-        results = tuple(await asyncio.gather(*map(self._check, self._backends)))
+        """Ask all backends at once; never raises. Who asks meanwhile shares the answer."""
+        if self._checking is None or self._checking.done():
+            self._checking = asyncio.create_task(self._check_all())
+        results = tuple(await asyncio.shield(self._checking))
         if self.draining or any(result.status == "fail" for result in results):
             return Health("fail", results)
         if any(result.status == "warn" for result in results):
             return Health("warn", results)
         return Health("pass", results)
 
+    async def _check_all(self) -> list[BackendHealth]:
+        return await asyncio.gather(*map(self._check, self._backends))
+
     async def _check(self, backend: Backend) -> BackendHealth:
         started = perf_counter()
         status: Status = "pass"
+        reason = ""
         try:
             await asyncio.wait_for(backend.ping(), self._deadline_seconds)
-        except Exception:  # noqa: BLE001 - whatever it is, the backend is not well.
+        except Exception as error:  # noqa: BLE001 - whatever it is, the backend is not well.
             status = "fail" if backend.required else "warn"
+            reason = str(error) or type(error).__name__
+        self._note(backend.name, status, reason)
         return BackendHealth(backend.name, status, perf_counter() - started)
+
+    def _note(self, name: str, status: Status, reason: str) -> None:
+        """Log a change: the answer itself keeps the reason from strangers."""
+        if status == self._last.get(name, "pass"):
+            return
+        self._last[name] = status
+        if status == "pass":
+            log.info("%s is well again", name)
+        else:
+            log.warning("%s is not well: %s", name, reason)

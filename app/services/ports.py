@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from app.domain.page import TodoQuery
-from app.domain.todo import RevCondition, Todo, TodoChanges, TodoDraft
+from app.domain.todo import RevCondition, Todo, TodoChanges
 
 Clock = Callable[[], float]
 """Returns seconds since the epoch."""
@@ -17,8 +17,12 @@ class TodoRepository(Protocol):
     names no todo.
     """
 
-    async def add(self, owner: str, draft: TodoDraft, *, now: float) -> Todo:
-        """Store a new todo and return it."""
+    def new_id(self) -> str:
+        """Return an id that no todo has."""
+        ...
+
+    async def add(self, todo: Todo) -> None:
+        """Store a new todo."""
         ...
 
     async def get(self, owner: str, todo_id: str) -> Todo:

@@ -2,8 +2,17 @@
 
 from collections.abc import Sequence
 
-from app.domain.page import Page, TodoQuery, decode_cursor, encode_cursor
-from app.domain.todo import UNCONDITIONAL, RevCondition, Todo, TodoChanges, TodoDraft
+from msgspec.structs import replace
+
+from app.domain.page import Page, TodoQuery, encode_cursor
+from app.domain.todo import (
+    UNCONDITIONAL,
+    RevCondition,
+    Todo,
+    TodoChanges,
+    TodoDraft,
+    new_todo,
+)
 from app.services.ports import Clock, TodoRepository
 
 
@@ -19,26 +28,19 @@ class TodoService:
 
     async def add(self, owner: str, draft: TodoDraft) -> Todo:
         """Store a new todo; when this returns it survives the loss of any process."""
-        return await self._repository.add(owner, draft, now=self._clock())
+        todo = new_todo(draft, todo_id=self._repository.new_id(), owner=owner, now=self._clock())
+        await self._repository.add(todo)
+        return todo
 
     async def fetch(self, owner: str, todo_id: str) -> Todo:
         """Return the owner's todo, or raise `TodoNotFound`."""
         return await self._repository.get(owner, todo_id)
 
-    async def page(
-        self, owner: str, *, limit: int, is_finished: bool | None, cursor: str | None
-    ) -> Page:
-        """Return a page of the owner's todos, newest first; see `encode_cursor`.
-
-        Raises:
-            InvalidCursor: the cursor is damaged or belongs to another list.
-        """
-        after = None
-        if cursor is not None:
-            after = decode_cursor(cursor, owner=owner, is_finished=is_finished)
+    async def page(self, query: TodoQuery) -> Page:
+        """Return the page of todos that the query asks for, newest first."""
         # One more than asked for tells whether a next page exists without counting.
-        query = TodoQuery(owner=owner, limit=limit + 1, is_finished=is_finished, after=after)
-        todos = tuple(await self._repository.list(query))
+        limit = query.limit
+        todos = tuple(await self._repository.list(replace(query, limit=limit + 1)))
         if len(todos) <= limit:
             return Page(todos, None)
         return Page(todos[:limit], encode_cursor(query, todos[limit - 1]))

@@ -13,13 +13,16 @@ _BATCH_DOCUMENTS = 5000
 # The last second that RFC 3339 can write, that of the year 9999.
 _LAST_SECOND = 253_402_300_799
 
+# What is asked of a field is also met by a list that holds a value which meets it.
+_NO_LIST = {"$not": {"$type": "array"}}
+
 # What the founding article's code stores, and nothing else that may lie in the collection.
 # `None` matches a missing field too, and is a range of the indexes that begin with owner.
 _OWNERLESS = {
     "owner": None,
     "_id": {"$type": "objectId"},
-    "content": {"$type": "string"},
-    "created_at": {"$gte": 0, "$lte": _LAST_SECOND},
+    "content": {"$type": "string", **_NO_LIST},
+    "created_at": {"$gte": 0, "$lte": _LAST_SECOND, **_NO_LIST},
 }
 
 
@@ -38,31 +41,42 @@ async def adopt_ownerless(collection: Collection, *, owner: str) -> int:
             None
         )
         if not documents:
+            if adopted:
+                log.info("adopted %d documents without an owner", adopted)
             return adopted
+        if not adopted:
+            log.info("adopting documents without an owner: this may take a while")
         result = await collection.update_many(
             {"_id": {"$in": [document["_id"] for document in documents]}, "owner": None},
             [{"$set": _missing_fields(owner)}],
         )
         adopted += result.modified_count
-        log.info("adopted %d documents without an owner", adopted)
 
 
 def _missing_fields(owner: str) -> dict[str, Any]:
-    finished_at = {"$cond": [_is_time("$finished_at"), {"$toDouble": "$finished_at"}, None]}
+    created_at = _seconds("$created_at")
+    is_finished = {"$eq": ["$is_finished", True]}
+    has_time = {"$and": [is_finished, _is_time("$finished_at")]}
+    finished_at = {"$cond": [has_time, _seconds("$finished_at"), None]}
     return {
         "owner": {"$literal": owner},
-        "created_at": {"$toDouble": "$created_at"},
-        "is_finished": {"$eq": ["$is_finished", True]},
+        "created_at": created_at,
+        "is_finished": is_finished,
         "finished_at": finished_at,
-        "updated_at": {"$max": [{"$toDouble": "$created_at"}, finished_at]},
+        "updated_at": {"$max": [created_at, finished_at]},
         "rev": 1,
     }
+
+
+def _seconds(field: str) -> dict[str, Any]:
+    # Of the times that are let in only a decimal nearer to zero than any double is an error.
+    return {"$convert": {"input": field, "to": "double", "onError": 0.0}}
 
 
 def _is_time(field: str) -> dict[str, Any]:
     return {
         "$and": [
-            {"$isNumber": field},
+            # Only numbers lie between two numbers in BSON's order.
             {"$gte": [field, 0]},
             {"$lte": [field, _LAST_SECOND]},
         ]

@@ -1,15 +1,12 @@
 """Todos as MongoDB documents."""
 
-import re
 from typing import Any
 
 from bson import ObjectId
 from msgspec import UNSET
 
-from app.domain.todo import Todo, TodoChanges
+from app.domain.todo import Todo, TodoChanges, is_todo_id
 from app.errors import TodoNotFound
-
-_ID = re.compile("[0-9a-f]{24}")
 
 
 def todo_from_document(document: dict[str, Any]) -> Todo:
@@ -42,12 +39,11 @@ def document_from_todo(todo: Todo) -> dict[str, Any]:
 
 
 def object_id(todo_id: str) -> ObjectId:
-    """Return the id as MongoDB stores it; one that cannot be ours raises `TodoNotFound`.
+    """Return the id as MongoDB stores it, or raise `TodoNotFound` if it cannot be one of ours.
 
-    Only the form that the API gives out is taken, so that one todo has one address:
     ``ObjectId`` itself also takes upper case, white space and raw bytes.
     """
-    if _ID.fullmatch(todo_id) is None:
+    if not is_todo_id(todo_id):
         raise TodoNotFound
     return ObjectId(todo_id)
 

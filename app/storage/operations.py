@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from time import perf_counter
 from typing import TypeVar
 
+import pymongo
 from pymongo.errors import (
+    BulkWriteError,
     ConnectionFailure,
     ExecutionTimeout,
     InvalidOperation,
@@ -26,6 +28,15 @@ log = logging.getLogger(__name__)
 # Server errors (MongoDB manual, "Error Codes") that pass without a change on our side:
 # interrupted at shutdown, interrupted, out of disk space, no disk use allowed.
 _PASSING_CODES = frozenset({11600, 11601, 14031, 371})
+
+# More members wanted than the replica set has: no waiting helps.
+_UNSATISFIABLE_WRITE_CONCERN = 100
+
+_LEAST_SECONDS = 0.001
+"""The driver takes no deadline of zero."""
+
+_QUIET_SECONDS = 10.0
+"""Between two warnings that MongoDB fails: enough to see it, too few to fill a disk."""
 
 
 class Operations:
@@ -50,7 +61,8 @@ class Operations:
         self._waiting_limit = waiting_limit
         self._deadline_seconds = deadline_seconds
         self._metrics = metrics
-        self._answering = True
+        self._in_trouble = False
+        self._quiet_until = 0.0
 
     async def run(self, name: str, start: Callable[[], Awaitable[T]]) -> T:
         """Start a driver operation when there is room and return its result.
@@ -69,42 +81,49 @@ class Operations:
         try:
             result = await self._run(start, started + self._deadline_seconds)
             outcome = "ok"
-            self._note_answer()
-        except StorageUnavailable as error:
+        except StorageOverloaded:
+            outcome = "overloaded"
+            raise
+        except StorageUnavailable:
             outcome = "unavailable"
-            self._note_failure(error)
             raise
         finally:
             self._metrics.storage_operation(name, outcome, perf_counter() - started)
         return result
 
-    # One line when the trouble begins and one when it ends: not one for each request.
+    # One line when the trouble begins and one when it ends; where some operations fail and others
+    # do not, one pair in a while.
 
     def _note_failure(self, error: StorageUnavailable) -> None:
-        if self._answering:
+        now = perf_counter()
+        if not self._in_trouble and now >= self._quiet_until:
             log.warning("answering 503: %s", error.__cause__ or error)
-        self._answering = False
+            self._in_trouble = True
+            self._quiet_until = now + _QUIET_SECONDS
 
     def _note_answer(self) -> None:
-        if not self._answering:
+        if self._in_trouble:
             log.info("MongoDB answers again")
-        self._answering = True
+            self._in_trouble = False
 
     async def _run(self, start: Callable[[], Awaitable[T]], deadline: float) -> T:
         await self._take_slot(deadline)
         try:
-            future = asyncio.ensure_future(start())
+            # The driver's own deadline is that of the caller: what got its slot late must not
+            # go on for a caller who has left. Motor takes this context into its thread.
+            with pymongo.timeout(max(_LEAST_SECONDS, deadline - perf_counter())):
+                future = asyncio.ensure_future(start())
         except BaseException:
             self._slots.release()
             raise
         future.add_done_callback(self._give_slot_back)
-        # Not wait_for(): it would cancel the future, and with it the knowledge of when the
-        # thread behind it is free again.
-        done, _ = await asyncio.wait((future,), timeout=max(0.0, deadline - perf_counter()))
-        if not done:
-            raise StorageUnavailable("MongoDB did not answer in time")
-        with storage_errors():
-            return future.result()
+        try:
+            result = await _result_of(future, deadline)
+        except StorageUnavailable as error:
+            self._note_failure(error)
+            raise
+        self._note_answer()
+        return result
 
     async def _take_slot(self, deadline: float) -> None:
         if not self._slots.locked():
@@ -127,6 +146,16 @@ class Operations:
             future.exception()  # Seen: nobody else asks when the caller has given up.
 
 
+async def _result_of(future: "asyncio.Future[T]", deadline: float) -> T:
+    # Not wait_for(): it would cancel the future, and with it the knowledge of when the thread
+    # behind it is free again.
+    done, _ = await asyncio.wait((future,), timeout=max(0.0, deadline - perf_counter()))
+    if not done:
+        raise StorageUnavailable("MongoDB did not answer in time")
+    with storage_errors():
+        return future.result()
+
+
 @contextmanager
 def storage_errors() -> Iterator[None]:
     """Translate the driver's errors that pass by themselves; the others are faults of ours.
@@ -143,8 +172,15 @@ def storage_errors() -> Iterator[None]:
 
 
 def _is_passing(error: PyMongoError) -> bool:
-    if error.timeout or isinstance(error, (ConnectionFailure, ExecutionTimeout, WriteConcernError)):
+    if error.timeout or isinstance(error, (ConnectionFailure, ExecutionTimeout)):
         return True
+    if isinstance(error, WriteConcernError):
+        return error.code != _UNSATISFIABLE_WRITE_CONCERN
+    if isinstance(error, BulkWriteError):
+        refused, unconfirmed = error.details["writeErrors"], error.details["writeConcernErrors"]
+        return all(failure["code"] in _PASSING_CODES for failure in refused) and not any(
+            failure["code"] == _UNSATISFIABLE_WRITE_CONCERN for failure in unconfirmed
+        )
     if isinstance(error, OperationFailure):
         return error.code in _PASSING_CODES
     # The client was closed under a request that outlived the drain.

@@ -1,6 +1,6 @@
 """What a collection needs before requests are served from it."""
 
-from pymongo.errors import PyMongoError
+from pymongo.errors import OperationFailure, PyMongoError
 
 from app.errors import StorageUnusable
 from app.storage.adoption import adopt_ownerless
@@ -24,4 +24,10 @@ async def prepare(collection: Collection, *, owner: str) -> None:
             await create_indexes(collection)
             await adopt_ownerless(collection, owner=owner)
     except PyMongoError as error:
-        raise StorageUnusable(f"MongoDB cannot be used: {error}") from error
+        raise StorageUnusable(f"MongoDB cannot be used: {_reason(error)}") from error
+
+
+def _reason(error: PyMongoError) -> str:
+    """Return why, in the server's words; the driver adds the whole reply to them."""
+    reply = error.details if isinstance(error, OperationFailure) else None
+    return str((reply or {}).get("errmsg", error))

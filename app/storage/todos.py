@@ -7,15 +7,17 @@ from bson import MinKey, ObjectId
 from pymongo import ASCENDING, ReturnDocument
 
 from app.domain.page import Position, TodoQuery
-from app.domain.todo import RevCondition, Todo, TodoChanges, TodoDraft
+from app.domain.todo import RevCondition, Todo, TodoChanges
 from app.errors import RevConflict, StorageUnavailable, TodoNotFound
 from app.storage.collection import Collection, Document
 from app.storage.documents import document_from_todo, object_id, todo_from_document, update_of
 from app.storage.indexes import NEWEST_FIRST
-from app.storage.operations import Operations
+from app.storage.operations import Operations, storage_errors
 from app.storage.preparation import prepare
 
 T = TypeVar("T")
+
+_NOT_PREPARED = "the indexes are not in place yet"
 
 
 class MongoTodoRepository:
@@ -51,21 +53,14 @@ class MongoTodoRepository:
         await prepare(self._todos, owner=owner)
         self._is_prepared = True
 
-    async def add(self, owner: str, draft: TodoDraft, *, now: float) -> Todo:
-        """Store a new todo and return it."""
-        todo = Todo(
-            id=str(self._new_id()),
-            owner=owner,
-            content=draft.content,
-            created_at=now,
-            is_finished=False,
-            finished_at=None,
-            updated_at=now,
-            rev=1,
-        )
+    def new_id(self) -> str:
+        """Return an id that no todo has."""
+        return str(self._new_id())
+
+    async def add(self, todo: Todo) -> None:
+        """Store a new todo."""
         document = document_from_todo(todo)
         await self._run("insert", lambda: self._todos.insert_one(document))
-        return todo
 
     async def add_many(self, todos: Sequence[Todo]) -> None:
         """Store whole todos, ids and times included, in no particular order."""
@@ -143,12 +138,18 @@ class MongoTodoRepository:
             raise RevConflict(await self.get(owner, todo_id))
 
     async def ping(self) -> None:
-        """Return if requests can be served, or raise `StorageUnavailable`."""
-        await self._run("ping", lambda: self._todos.database.command("ping"))
+        """Return if requests can be served, or raise `StorageUnavailable`.
+
+        Asks past the gate: a process that has much to do is not one that is not well.
+        """
+        if not self._is_prepared:
+            raise StorageUnavailable(_NOT_PREPARED)
+        with storage_errors():
+            await self._todos.database.command("ping")
 
     async def _run(self, name: str, start: Callable[[], Awaitable[T]]) -> T:
         if not self._is_prepared:
-            raise StorageUnavailable("the indexes are not in place yet")
+            raise StorageUnavailable(_NOT_PREPARED)
         return await self._operations.run(name, start)
 
 

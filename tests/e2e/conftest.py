@@ -52,5 +52,4 @@ def start(data_dir: Path) -> Iterator[Callable[..., Service]]:
 
 @pytest.fixture
 def backend_flags(servers: EmbeddedServers, mongo_uri: str) -> tuple[str, ...]:
-    assert servers.redis_url is not None
     return ("--mongo-uri", mongo_uri, "--redis-url", servers.redis_url)

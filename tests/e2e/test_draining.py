@@ -5,7 +5,7 @@ import json
 import signal
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from time import monotonic
 
@@ -18,6 +18,8 @@ Start = Callable[..., Service]
 
 BODY = json.dumps({"content": "finish what was begun"}).encode()
 HALF = len(BODY) // 2
+CONNECTIONS = 700
+"""More than Tornado accepts in the turns of the loop until the stop: 128 in each."""
 
 
 @contextmanager
@@ -64,6 +66,21 @@ def test_a_request_that_was_begun_before_sigterm_is_answered_and_the_exit_code_i
     assert start(*backend_flags).contents() == ["finish what was begun"]
 
 
+def test_requests_that_came_just_before_the_signal_are_answered(
+    start: Start, backend_flags: tuple[str, ...]
+) -> None:
+    service = start(*backend_flags)
+    service.process.send_signal(signal.SIGSTOP)  # So that all of it waits for the service at once.
+    with ExitStack() as opened:
+        connections = [opened.enter_context(service.connect()) for _ in range(CONNECTIONS)]
+        for connection in connections:
+            connection.sendall(b"GET /v1/todos HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        service.process.send_signal(signal.SIGTERM)
+        service.process.send_signal(signal.SIGCONT)
+        assert {read_answer(connection).status for connection in connections} == {200}
+    assert service.wait() == 0
+
+
 def test_new_connections_are_refused_while_it_drains(
     start: Start, backend_flags: tuple[str, ...]
 ) -> None:
@@ -72,6 +89,15 @@ def test_new_connections_are_refused_while_it_drains(
         begin_to_stop(service)
         with pytest.raises(ConnectionRefusedError):
             service.connect().close()
+
+
+def test_with_nothing_in_flight_even_no_time_to_drain_cuts_nobody_off(
+    start: Start, backend_flags: tuple[str, ...]
+) -> None:
+    service = start(*backend_flags, "--drain-seconds", "0")
+    assert service.call("GET", "/v1/todos").status == 200
+    assert service.stop() == 0
+    assert not any("cutting off" in line for line in service.log), service.log
 
 
 def test_an_idle_connection_does_not_hold_the_exit(

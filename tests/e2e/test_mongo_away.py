@@ -1,6 +1,7 @@
 """Without its database the service starts, says so, and heals by itself."""
 
 import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic, sleep
@@ -13,6 +14,8 @@ from service import DEADLINE_SECONDS, Service
 from app.embedded import join_servers
 
 OPERATION_SECONDS = 1.0
+STOP_SECONDS = 3.0
+"""For an interpreter to end, and nothing else."""
 
 
 @pytest.fixture
@@ -32,6 +35,7 @@ def service(start: Callable[..., Service], mongo_uri: str) -> Service:
 
 
 def test_a_service_without_its_database_lives_but_is_not_ready(service: Service) -> None:
+    assert "  MongoDB has not answered yet: 503 until it does" in service.output
     assert service.call("GET", "/livez").status == 200
     assert service.call("GET", "/readyz").status == 503
 
@@ -42,6 +46,25 @@ def test_a_service_without_its_database_lives_but_is_not_ready(service: Service)
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.headers["Retry-After"] == "1"
     assert service.stop() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda n: n.name)
+def test_a_signal_while_the_start_waits_for_the_database_ends_it_at_once_without_a_banner(
+    mongo_uri: str, number: signal.Signals
+) -> None:
+    starting = Service(
+        *("--port=0", f"--mongo-uri={mongo_uri}", "--redis-url=none"),
+        *("--mongo-connect-seconds=60", "--mongo-operation-seconds=0.5"),
+    )
+    try:
+        starting.wait_for_log("MongoDB does not answer")
+        started = monotonic()
+        assert starting.stop(number) == 0
+        assert monotonic() - started < STOP_SECONDS
+    finally:
+        starting.kill()
+    assert starting.output == []
+    assert not any("Traceback" in line for line in starting.log), starting.log
 
 
 def test_a_database_that_comes_later_is_prepared_and_used_without_a_restart(
@@ -64,6 +87,8 @@ def test_a_database_that_comes_later_is_prepared_and_used_without_a_restart(
     told = [(entry["logger"], entry["level"]) for entry in entries if entry["logger"] != "access"]
     # One line when the trouble begins and one when it ends, however often it was tried between.
     assert sorted(told) == [
+        ("app.services.health", "info"),
+        ("app.services.health", "warning"),
         ("app.serving", "info"),
         ("app.serving", "info"),  # That it stops.
         ("app.serving", "warning"),

@@ -17,7 +17,9 @@ Start = Callable[..., Service]
 WRONG_USES = {
     "unknown flag": (["--prot", "1"], {}, "unknown flag '--prot': did you mean '--port'?"),
     "shortened flag": (["--mongo", "x"], {}, "unknown flag '--mongo'"),
-    "unknown argument": (["sede"], {}, "unknown argument 'sede'"),
+    "unknown command": (["sede"], {}, "unknown command 'sede': did you mean 'seed'?"),
+    "unknown flag of a command": (["serve", "--prot", "1"], {}, "did you mean '--port'?"),
+    "unknown argument": (["serve", "me"], {}, "unknown argument 'me'"),
     "unknown variable": (
         [],
         {"TODO_PROT": "1"},

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
+from processes import processes_in
 from pymongo import MongoClient
 from pymongo.collection import Collection
-from service import Service, run
+from service import DEADLINE_SECONDS, Service, run
 
 COUNT = 10_000
 TOO_MANY = 16_777_217
@@ -50,11 +52,12 @@ def test_it_stores_the_todos_shows_progress_and_sums_up_and_the_list_can_be_walk
     assert seen == sorted(seen, reverse=True)
 
 
-def test_it_starts_its_own_mongodb_but_no_redis_which_it_does_not_use(data_dir: Path) -> None:
+def test_it_starts_servers_of_its_own_and_leaves_none_behind(data_dir: Path) -> None:
     ended = run("seed", "--count=1", f"--data-dir={data_dir}")
     assert ended.process.returncode == 0
     assert ended.output[0].startswith("stored 1 todos in ")
-    assert "redis-server" not in (data_dir / "keeper.log").read_text()
+    _, left = psutil.wait_procs(processes_in(data_dir), DEADLINE_SECONDS)
+    assert not left
 
 
 def test_with_a_mongodb_of_the_users_it_starts_no_servers(mongo_uri: str, data_dir: Path) -> None:
@@ -63,21 +66,25 @@ def test_with_a_mongodb_of_the_users_it_starts_no_servers(mongo_uri: str, data_d
     assert not data_dir.exists()
 
 
-def test_the_same_random_seed_makes_the_same_contents(
+def test_the_same_random_seed_makes_the_same_texts_again_beside_those_that_are_there(
     mongo_uri: str, todos: Collection[dict[str, Any]]
 ) -> None:
+    seen: list[Any] = []
+
     def contents(random_seed: str) -> list[str]:
         ended = run(
             "seed", "--count=100", f"--random-seed={random_seed}", f"--mongo-uri={mongo_uri}"
         )
         assert ended.process.returncode == 0
-        stored = [todo["content"] for todo in todos.find(sort=[("created_at", 1)])]
-        todos.delete_many({})
-        return stored
+        new = list(todos.find({"_id": {"$nin": seen}}, sort=[("created_at", 1)]))
+        seen.extend(todo["_id"] for todo in new)
+        return [todo["content"] for todo in new]
 
-    first = contents("7")
-    assert contents("7") == first
-    assert contents("8") != first
+    first = contents("5")
+    assert len(first) == 100
+    assert contents("5") == first
+    assert contents("6") != first
+    assert todos.count_documents({}) == 300
 
 
 @pytest.mark.parametrize(("count", "sentence"), WRONG_COUNTS.values(), ids=WRONG_COUNTS.keys())
@@ -98,8 +105,13 @@ def test_without_a_count_it_says_what_is_missing() -> None:
     assert "--count" in line
 
 
-def test_a_mongodb_that_is_away_is_one_sentence_with_exit_code_1(data_dir: Path) -> None:
-    ended = run("seed", "--count=1", "--mongo-uri=mongodb://127.0.0.1:1/")
+def test_a_mongodb_that_is_away_is_one_sentence_with_exit_code_1() -> None:
+    ended = run(
+        "seed",
+        "--count=1",
+        "--mongo-uri=mongodb://127.0.0.1:1/",
+        variables={"TODO_MONGO_OPERATION_SECONDS": "1"},
+    )
     assert ended.process.returncode == 1
     assert len(ended.log) == 1
     assert ended.log[0].startswith("run.py: MongoDB does not answer: ")

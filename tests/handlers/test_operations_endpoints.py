@@ -1,5 +1,6 @@
 """What every address owes, and what operators ask for."""
 
+import asyncio
 import json
 import logging
 import re
@@ -19,7 +20,7 @@ UNKNOWN_ID = "0123456789abcdef01234567"
 NOWHERE = [
     *("/", "/v1", "/v1/", "/v1/todos/", "/todo/", "/todo/a/finish/", "/v1/todos/a/b", "/V1/todos"),
     *("//v1/todos", "/%761/todos", "/v1/todos;x=1", "/../etc/passwd", "/%00", "/%FF", "/problems"),
-    *("/openapi.yaml", "/metrics/"),
+    *("/openapi.yaml", "/openapiXjson", "/metrics/"),
 ]
 
 
@@ -48,7 +49,8 @@ async def test_a_ready_process_names_its_backends(api):
 
 
 @pytest.mark.parametrize("redis_url", ["redis://127.0.0.1:1", "unix:///nowhere/redis.sock"])
-async def test_a_process_without_its_redis_is_ready_with_a_warning(api):
+async def test_a_process_without_its_redis_is_ready_with_a_warning(api, expect_log):
+    expect_log("redis is not well: Error ")
     answer = await api.call("GET", "/readyz")
     (check,) = answer.json()["checks"]["redis:responseTime"]
     assert (answer.status, answer.json()["status"], check["status"]) == (200, "warn", "warn")
@@ -62,7 +64,10 @@ async def test_a_process_that_uses_no_redis_does_not_miss_it(api):
 
 
 @pytest.mark.parametrize("is_prepared", [False])
-async def test_a_process_whose_storage_is_not_prepared_is_alive_but_not_ready(api, settings):
+async def test_a_process_whose_storage_is_not_prepared_is_alive_but_not_ready(
+    api, settings, expect_log
+):
+    expect_log("mongodb is not well: the indexes are not in place yet")
     answer = await api.call("GET", "/readyz")
     (check,) = answer.json()["checks"]["mongodb:responseTime"]
     assert (answer.status, answer.json()["status"], check["status"]) == (503, "fail", "fail")
@@ -92,7 +97,7 @@ async def test_requests_are_counted_by_route_and_known_method(api):
         (form.format(*labels) + ',url_scheme="http"', number)
         for *labels, number in (
             ("GET", 404, "/v1/todos/{todo_id}", "2.0"),
-            ("_OTHER", 405, "/todo", "1.0"),
+            ("_OTHER", 501, "/todo", "1.0"),
             ("PUT", 404, "unknown", "1.0"),
         )
     }
@@ -127,9 +132,9 @@ async def test_the_type_of_a_problem_is_the_address_of_its_explanation(api, code
 
 @pytest.mark.parametrize("target", NOWHERE)
 async def test_an_address_that_does_not_exist_is_404_for_every_method(api, target):
-    for method in sorted(METHODS):
+    for method in (*sorted(METHODS), "TRACE", "BREW", "get"):
         answer = await api.call(method, target)
-        assert answer.status == 404
+        assert (answer.status, "Allow" in answer.headers) == (404, False)
 
 
 async def test_a_problem_that_does_not_exist_is_404(api):
@@ -139,10 +144,18 @@ async def test_a_problem_that_does_not_exist_is_404(api):
 @pytest.mark.parametrize(("address", "route"), addresses())
 async def test_a_method_that_an_address_lacks_is_405_with_those_it_has(api, address, route):
     allowed = route.handler.allowed_methods()
-    for method in (*sorted(METHODS - {*allowed}), "TRACE", "BREW", "get"):
+    for method in (*sorted(METHODS - {*allowed}), "TRACE"):
         answer = await api.call(method, address)
         assert answer.status == 405
         assert answer.headers["Allow"] == ", ".join(allowed)
+
+
+@pytest.mark.parametrize(("address", "route"), addresses())
+async def test_a_method_that_no_address_has_is_501(api, address, route):
+    for method in ("BREW", "get", "PROPFIND"):
+        answer = await api.call(method, address)
+        assert (answer.status, answer.json()["type"]) == (501, "/problems/not-implemented")
+        assert "Allow" not in answer.headers
 
 
 @pytest.mark.parametrize(("address", "route"), addresses())
@@ -220,6 +233,21 @@ async def test_a_body_at_the_limit_is_read(api, settings):
     body = padded(settings.max_body_bytes)
     answer = await api.send(HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body)
     assert answer.status == 201
+
+
+@pytest.mark.parametrize("zeros", [1, 8, 4000])
+async def test_a_length_with_leading_zeros_is_what_it_says(api, zeros):
+    body = padded(20)
+    answer = await api.send(HEAD + b"Content-Length: %b20\r\n\r\n%b" % (b"0" * zeros, body))
+    assert answer.status == 201
+
+
+async def test_a_length_with_more_digits_than_python_reads_is_refused_and_no_fault(api, app):
+    reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
+    writer.write(HEAD + b"Content-Length: %b20\r\n\r\n" % (b"0" * 5000))
+    assert await reader.read() == b"HTTP/1.1 400 Bad Request\r\n\r\n"  # Tornado's own.
+    writer.close()
+    await app.in_flight.wait_until_none()
 
 
 async def test_a_body_at_the_limit_without_a_declared_length_is_read(api, settings):

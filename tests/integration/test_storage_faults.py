@@ -162,6 +162,7 @@ async def test_a_process_whose_database_is_frozen_is_alive_and_not_ready(
     api: Api, own_mongod: OwnMongod, expect_log: Callable[[str], None]
 ):
     expect_log("answering 503")
+    expect_log("mongodb is not well: ")
     assert (await api.call("GET", "/readyz")).status == 200
     async with frozen(own_mongod):
         waiting = asyncio.gather(*(api.call("GET", "/v1/todos") for _ in range(5)))
@@ -199,6 +200,7 @@ async def test_every_acknowledged_todo_outlives_a_killed_database(
     api: Api, own_mongod: OwnMongod, expect_log: Callable[[str], None]
 ):
     expect_log("answering 503")
+    expect_log("mongodb is not well: ")
     acknowledged: set[str] = set()
     refused = asyncio.Event()
     enough = asyncio.Event()

@@ -10,6 +10,8 @@ from app.services.health import Backend, HealthService
 
 pytestmark = pytest.mark.gen_test
 
+answers_unwell = pytest.mark.usefixtures("logged_unwell")
+
 DEADLINE_SECONDS = 0.05
 LONG_SECONDS = 5.0
 
@@ -42,6 +44,11 @@ NEEDED = True
 OPTIONAL = False
 
 
+@pytest.fixture
+def logged_unwell(expect_log: Callable[[str], None]) -> None:
+    expect_log("is not well: ")
+
+
 @pytest.mark.parametrize(
     ("pings", "expected", "each"),
     [
@@ -60,8 +67,14 @@ OPTIONAL = False
     ],
 )
 async def test_the_worst_backend_that_matters_decides(
-    pings: list[tuple[Ping, bool]], expected: str, each: list[str]
+    pings: list[tuple[Ping, bool]],
+    expected: str,
+    each: list[str],
+    expect_log: Callable[[str], None],
 ):
+    for number, status in enumerate(each):
+        if status != "pass":
+            expect_log(f"backend{number} is not well: ")
     health = await health_of(*pings).check()
     assert health.status == expected
     assert [backend.status for backend in health.backends] == each
@@ -70,6 +83,7 @@ async def test_the_worst_backend_that_matters_decides(
     ]
 
 
+@answers_unwell
 @pytest.mark.parametrize(
     "error", [TimeoutError(), OSError(), RuntimeError(), KeyError("x")], ids=repr
 )
@@ -81,6 +95,7 @@ async def test_whatever_a_ping_raises_is_a_failed_check_and_no_fault(error: Exce
     assert health.status == "fail"
 
 
+@answers_unwell
 async def test_a_silent_backend_is_given_up_after_the_deadline():
     started = perf_counter()
     health = await health_of((silent, NEEDED)).check()
@@ -88,6 +103,7 @@ async def test_a_silent_backend_is_given_up_after_the_deadline():
     assert perf_counter() - started < 10 * DEADLINE_SECONDS
 
 
+@answers_unwell
 async def test_a_ping_that_was_given_up_has_ended():
     ended = asyncio.Event()
 
@@ -127,6 +143,7 @@ async def test_a_draining_process_is_not_ready_though_its_backends_are_well():
     assert health.backends[0].status == "pass"
 
 
+@answers_unwell
 async def test_a_backend_that_comes_back_is_well_at_the_next_check():
     answers = [broken, well]
 
@@ -138,21 +155,97 @@ async def test_a_backend_that_comes_back_is_well_at_the_next_check():
     assert (await service.check()).status == "pass"
 
 
-async def test_giving_up_a_check_gives_up_its_pings():
-    asked, ended = asyncio.Event(), asyncio.Event()
+class Counted:
+    """A backend that answers when the test says so, and counts who asked."""
 
-    async def noticing() -> None:
+    def __init__(self) -> None:
+        self.pings = 0
+        self.ended = 0
+        self.asked = asyncio.Event()
+        self.answer = asyncio.Event()
+
+    async def ping(self) -> None:
+        self.pings += 1
+        self.asked.set()
         try:
-            asked.set()
-            await silent()
+            await self.answer.wait()
         finally:
-            ended.set()
+            self.ended += 1
 
-    check = asyncio.create_task(
-        health_of((noticing, NEEDED), deadline_seconds=LONG_SECONDS).check()
-    )
-    await asked.wait()
-    check.cancel()
+
+async def test_who_asks_while_a_check_is_running_shares_its_answer():
+    counted = Counted()
+    service = health_of((counted.ping, NEEDED), deadline_seconds=LONG_SECONDS)
+    checks = [asyncio.create_task(service.check())]
+    await counted.asked.wait()
+    checks += [asyncio.create_task(service.check()) for _ in range(100)]
+    await asyncio.sleep(0)
+    counted.answer.set()
+    assert {health.status for health in await asyncio.gather(*checks)} == {"pass"}
+    assert counted.pings == 1
+
+
+async def test_who_asks_after_a_check_has_ended_gets_a_new_one():
+    counted = Counted()
+    counted.answer.set()
+    service = health_of((counted.ping, NEEDED), deadline_seconds=LONG_SECONDS)
+    for _ in range(3):
+        await service.check()
+    assert counted.pings == 3
+
+
+async def test_giving_up_a_check_leaves_the_others_their_answer():
+    counted = Counted()
+    service = health_of((counted.ping, NEEDED), deadline_seconds=LONG_SECONDS)
+    leaving, staying = (asyncio.create_task(service.check()) for _ in range(2))
+    await counted.asked.wait()
+    leaving.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await check
-    assert ended.is_set()
+        await leaving
+    counted.answer.set()
+    assert (await staying).status == "pass"
+    assert counted.pings == 1
+
+
+@answers_unwell
+async def test_a_check_that_everybody_has_given_up_ends_by_its_deadline():
+    counted = Counted()
+    before = asyncio.all_tasks()
+    check = asyncio.create_task(health_of((counted.ping, NEEDED)).check())
+    await counted.asked.wait()
+    check.cancel()
+    async with asyncio.timeout(10 * DEADLINE_SECONDS):
+        await asyncio.gather(*(asyncio.all_tasks() - before), return_exceptions=True)
+    assert counted.ended == 1
+
+
+async def test_draining_is_told_by_a_check_that_began_before_it():
+    counted = Counted()
+    service = health_of((counted.ping, NEEDED), deadline_seconds=LONG_SECONDS)
+    check = asyncio.create_task(service.check())
+    await counted.asked.wait()
+    service.draining = True
+    counted.answer.set()
+    assert (await check).status == "fail"
+
+
+@answers_unwell
+async def test_a_change_is_logged_once_with_its_reason_and_not_at_each_check(
+    caplog: pytest.LogCaptureFixture,
+):
+    caplog.set_level("INFO")
+    reasons = [None, OSError("no route"), OSError("no route"), None, None, KeyError()]
+
+    async def changing() -> None:
+        reason = reasons.pop(0)
+        if reason is not None:
+            raise reason
+
+    service = health_of((changing, NEEDED), (well, OPTIONAL))
+    while reasons:
+        await service.check()
+    assert [(record.levelname, record.message) for record in caplog.records] == [
+        ("WARNING", "backend0 is not well: no route"),
+        ("INFO", "backend0 is well again"),
+        ("WARNING", "backend0 is not well: KeyError"),
+    ]

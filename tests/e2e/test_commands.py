@@ -1,0 +1,53 @@
+"""What stands on the command line and what does not."""
+
+import pytest
+from service import Service, run
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["sede"], "run.py: unknown command 'sede': did you mean 'seed'?"),
+        (["server", "--port", "0"], "run.py: unknown command 'server': did you mean 'serve'?"),
+        (
+            ["--mongo-uri", "mongodb://127.0.0.1:1/?retryWrite=1", "--redis-url", "none"],
+            "run.py: mongo_uri cannot be used: Unknown option: retrywrite.",
+        ),
+    ],
+    ids=["near seed", "near serve", "option of the address"],
+)
+def test_a_name_that_is_not_known_is_one_sentence_with_exit_code_2(
+    arguments: list[str], sentence: str
+) -> None:
+    ended = run(*arguments)
+    assert ended.process.returncode == 2
+    (line,) = ended.log
+    assert line.startswith(sentence)
+
+
+def test_serve_may_be_named(backend_flags: tuple[str, ...]) -> None:
+    service = Service("serve", "--port", "0", *backend_flags)
+    try:
+        service.wait_for_banner()
+        assert service.stop() == 0
+    finally:
+        service.kill()
+
+
+def test_what_tornado_says_of_a_malformed_request_leaves_out_its_values(
+    backend_flags: tuple[str, ...],
+) -> None:
+    service = Service("--port", "0", *backend_flags)
+    try:
+        service.wait_for_banner()
+        with service.connect() as connection:
+            connection.sendall(
+                b"GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer secret%s\x01\r\n\r\n"
+                % (b"x" * 10_000)
+            )
+            assert connection.recv(12) == b"HTTP/1.1 400"
+        service.wait_for_log("Malformed HTTP message")
+        assert service.stop() == 0
+    finally:
+        service.kill()
+    assert not any("secret" in line or len(line) > 1000 for line in service.log), service.log
