@@ -3,7 +3,6 @@
 import errno
 import logging
 import os
-import secrets
 import signal
 import socket
 import sys
@@ -13,18 +12,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from random import Random
 from threading import Timer
-from time import perf_counter, time
+from time import perf_counter
 from typing import NoReturn
 
 from tornado.netutil import bind_sockets
-from tqdm import tqdm
 
 from app import __version__
-from app.domain.todo import PUBLIC_OWNER
 from app.embedded import EmbeddedServersError, join_servers
 from app.errors import StorageUnavailable, StorageUnusable
 from app.log import configure_logging
-from app.seed import MAX_TODOS_PER_RUN, generate_todos, seed
+from app.seed import MAX_TODOS_PER_RUN
 from app.settings import Settings, SettingsError
 from app.settings_row import redact
 from app.settings_sources import (
@@ -92,6 +89,9 @@ def main(given: Sequence[str]) -> int:
     except SettingsError as error:
         print(f"run.py: {error}", file=sys.stderr)
         return _USED_WRONGLY
+    except StorageUnavailable as error:
+        print(f"run.py: MongoDB does not answer: {error.__cause__ or error}", file=sys.stderr)
+        return _FAILED
     except (CommandError, EmbeddedServersError, StorageUnusable) as error:
         print(f"run.py: {error}", file=sys.stderr)
         return _FAILED
@@ -162,9 +162,15 @@ def _seed(arguments: Sequence[str]) -> int:
         return 0
     configure_logging(level=settings.log_level, log_format=settings.log_format, access_log=False)
     with _backends(replace(settings, redis_url="none")) as backends:
+        from app.seeding import store_made_up_todos  # noqa: PLC0415 - imports Motor, as above.
+
         random = Random(given.random_seed)  # noqa: S311 - texts to try things with, no secrets.
         started = perf_counter()
-        stored = run_on_loop(_store_seed(settings, backends, given.count, random))
+        stored = run_on_loop(
+            store_made_up_todos(
+                settings, mongo_uri=backends.mongo_uri, count=given.count, random=random
+            )
+        )
         seconds = perf_counter() - started
         print(f"stored {stored:,} todos in {seconds:.1f} s ({stored / seconds:,.0f} per second)")
     return 0
@@ -178,25 +184,6 @@ def _todo_count(text: str) -> int:
     if not 1 <= count <= MAX_TODOS_PER_RUN:
         raise ArgumentTypeError(f"must be between 1 and {MAX_TODOS_PER_RUN:,}, not {count}")
     return count
-
-
-async def _store_seed(settings: Settings, backends: Backends, count: int, random: Random) -> int:
-    # Here, not above: see _size_motor().
-    from app.bootstrap import make_repository  # noqa: PLC0415
-    from app.metrics import Metrics  # noqa: PLC0415
-    from app.resources import open_resources  # noqa: PLC0415
-
-    todos = generate_todos(
-        count, owner=PUBLIC_OWNER, now=time(), random=random, run=secrets.randbits(40)
-    )
-    async with open_resources(settings, mongo_uri=backends.mongo_uri, redis_url=None) as resources:
-        repository = make_repository(settings, resources, Metrics())
-        try:
-            await repository.prepare(owner=PUBLIC_OWNER)
-            with tqdm(total=count, unit=" todos", unit_scale=True) as bar:
-                return await seed(repository.add_many, todos, progress=bar.update)
-        except StorageUnavailable as error:
-            raise CommandError(f"MongoDB does not answer: {error.__cause__ or error}") from error
 
 
 def _settings(given: Namespace) -> Settings | None:

@@ -31,6 +31,10 @@ OURS = {
     "app.embedded": ("app.embedded", *SETTINGS, *FOUNDATION),
     "app.seed_texts": (),
     "app.seed": ("app.seed_texts", "app.domain", *FOUNDATION),
+    "app.seeding": (
+        *("app.bootstrap", "app.seed", "app.domain", "app.resources", "app.settings"),
+        *FOUNDATION,
+    ),
     "handlers": ("app", "handlers", "app.services", "app.domain", *FOUNDATION),
     "app.bootstrap": (
         *("handlers", "app.storage", "app.cache", "app.services", "app.domain"),
@@ -41,8 +45,8 @@ OURS = {
         *("app.services", "app.domain", "app.resources", "app.settings", *FOUNDATION),
     ),
     "app.cli": (
-        *("app", "app.serving", "app.bootstrap", "app.embedded", "app.seed", "app.storage"),
-        *("app.services", "app.domain", "app.resources", *SETTINGS, *FOUNDATION),
+        *("app", "app.serving", "app.seeding", "app.seed", "app.embedded"),
+        *(*SETTINGS, *FOUNDATION),
     ),
     "run": ("app.cli",),
 }
