@@ -187,17 +187,17 @@ class BaseHandler(RequestHandler):
             tag: the strong entity tag; made from the body when a GET gives none.
         """
         content = msgspec.json.encode(body)
-        self.set_status(status)
-        self.set_header("Content-Type", JSON)
         if self.request.method in ("GET", "HEAD"):
             tag = tag or f'"{hashlib.blake2b(content, digest_size=9).hexdigest()}"'
             self.set_header("Cache-Control", "private, no-cache")
+            if self._is_unchanged(tag):
+                self.set_header("ETag", tag)
+                self.set_status(304)
+                return
         if tag is not None:
             self.set_header("ETag", tag)
-        if self.request.method in ("GET", "HEAD") and tag is not None and self._is_unchanged(tag):
-            self.clear_header("Content-Type")
-            self.set_status(304)
-            return
+        self.set_status(status)
+        self.set_header("Content-Type", JSON)
         self.write(content)
 
     def _is_unchanged(self, tag: str) -> bool:
