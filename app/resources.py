@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pymongo
+from motor.core import AgnosticDatabase
 from motor.motor_tornado import MotorClient
-from pymongo.errors import ConfigurationError
+from pymongo.errors import ConfigurationError, InvalidName
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 from tornado.ioloop import IOLoop
 
 from app.settings import Settings, SettingsError
@@ -50,11 +52,12 @@ async def open_resources(
     async with AsyncExitStack() as stack:
         mongo = _mongo_client(settings, mongo_uri)
         stack.callback(_close, mongo)
+        database = _database(mongo)
         redis = None
         if redis_url is not None:
             redis = _redis_client(settings, redis_url)
             stack.push_async_callback(redis.aclose)
-        yield Resources(mongo.get_default_database(DATABASE)[COLLECTION], redis)
+        yield Resources(database[COLLECTION], redis)
 
 
 def _mongo_client(settings: Settings, uri: str) -> MotorClient[dict[str, Any]]:
@@ -79,11 +82,15 @@ def _mongo_client(settings: Settings, uri: str) -> MotorClient[dict[str, Any]]:
                 readConcernLevel="majority",
                 readPreference="primary",
             )
-    except (
-        ConfigurationError,
-        ValueError,
-        UserWarning,
-    ) as error:
+    # OSError: of files that the address names, such as tlsCAFile.
+    except (ConfigurationError, ValueError, UserWarning, OSError) as error:
+        raise SettingsError(f"mongo_uri cannot be used: {error}") from error
+
+
+def _database(mongo: MotorClient[dict[str, Any]]) -> AgnosticDatabase[dict[str, Any]]:
+    try:
+        return mongo.get_default_database(DATABASE)
+    except InvalidName as error:
         raise SettingsError(f"mongo_uri cannot be used: {error}") from error
 
 
@@ -100,6 +107,8 @@ def _redis_client(settings: Settings, url: str) -> Redis:
             socket_timeout=settings.redis_timeout_seconds,
             socket_connect_timeout=settings.redis_timeout_seconds,
         )
-    except ValueError as error:
+        # The options are looked at when a connection is made; this one never connects.
+        client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
+    except (ValueError, TypeError, RedisError) as error:
         raise SettingsError(f"redis_url cannot be used: {error}") from error
     return client

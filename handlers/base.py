@@ -12,10 +12,11 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Raw, Struct
 from tornado.httputil import HTTPServerRequest
-from tornado.web import HTTPError, RequestHandler, stream_request_body
+from tornado.web import RequestHandler, stream_request_body
 
 from app import log
 from app.domain.todo import PUBLIC_OWNER
+from app.errors import StorageUnavailable
 from app.metrics import METHODS, Metrics
 from app.services.health import HealthService
 from app.services.todos import TodoService
@@ -212,7 +213,8 @@ class BaseHandler(RequestHandler):
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Render an error that Tornado caught as a problem document."""
-        error = kwargs["exc_info"][1] if "exc_info" in kwargs else HTTPError(status_code)
+        # Without one, the process ends under the request: nobody will read this, but it is logged.
+        error = kwargs["exc_info"][1] if "exc_info" in kwargs else StorageUnavailable()
         if status_code == HTTPStatus.METHOD_NOT_ALLOWED and self.request.method not in _KNOWN:
             error = RequestProblem("not-implemented", "No address has this method.")
         self.write_problem(

@@ -54,7 +54,7 @@ class NotFoundHandler(BaseHandler):
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Answer so whatever the method: Tornado has an error of its own for unknown ones."""
-        super().write_error(404)
+        super().write_error(404, exc_info=(HTTPError, HTTPError(404), None))
 
 
 ROUTES = (

@@ -19,6 +19,8 @@ MAX_FIELDS = 100
 _MAX_NAME_CHARACTERS = 100
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
+_NO_TEXT = "holds a control character or half a surrogate pair"
+
 # What msgspec says, and the code and words that we give it; a test pins each row.
 _AT = r" - at `\$\.(?P<name>[^`]*)`"
 _RULES = tuple(
@@ -35,7 +37,7 @@ _RULES = tuple(
         (
             rf"Expected `str` matching regex .*{_AT}",
             "invalid_character",
-            "holds a control character or half a surrogate pair",
+            _NO_TEXT,
         ),
         (rf"Invalid enum value .*{_AT}", "not_allowed", "is none of the values allowed here"),
         (rf"Expected `int` >= (?P<limit>\d+){_AT}", "too_small", "is below {limit}"),
@@ -82,9 +84,7 @@ def parse_json(body: bytes, kind: type[T]) -> T:
         raise RequestProblem("malformed-json", "A text holds half a surrogate pair.") from None
     except msgspec.ValidationError as error:
         name, code, detail = _explain(str(error))
-        wrong = FieldError(pointer=_pointer(name), code=code, detail=detail)
-        named = "The document" if name is None else name[:_MAX_NAME_CHARACTERS]
-        raise RequestProblem("invalid-content", f"{named} {detail}.", errors=[wrong]) from None
+        _refuse_member(name, code, detail)
 
 
 def parse_query(query: str, kind: type[T]) -> T:
@@ -154,6 +154,15 @@ def _explain(message: str) -> tuple[str | None, str, str]:
     return None, "invalid", "is not valid"
 
 
+def _refuse_member(name: str | None, code: str, detail: str) -> NoReturn:
+    named = "The document" if name is None else name[:_MAX_NAME_CHARACTERS]
+    raise RequestProblem(
+        "invalid-content",
+        f"{named} {detail}.",
+        errors=[FieldError(pointer=_pointer(name), code=code, detail=detail)],
+    ) from None
+
+
 def _pointer(name: str | None) -> str:
     """Return the JSON Pointer of a member (RFC 6901); of one with an endless name, its object's."""
     if name is None or len(name) > _MAX_NAME_CHARACTERS:
@@ -165,10 +174,16 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
         raise RequestProblem("malformed-json", "A name stands twice in one JSON object.")
-    for name in members:
-        if not name.isascii() and _LONE_SURROGATE.search(name):
+    for name, value in members.items():
+        if _is_no_text(name):
             raise RequestProblem("malformed-json", "A name holds half a surrogate pair.")
+        if isinstance(value, str) and _is_no_text(value):
+            _refuse_member(name, "invalid_character", _NO_TEXT)
     return members
+
+
+def _is_no_text(text: str) -> bool:
+    return not text.isascii() and _LONE_SURROGATE.search(text) is not None
 
 
 def _finite(text: str) -> float:

@@ -10,11 +10,27 @@ from service import Service, run
         (["sede"], "run.py: unknown command 'sede': did you mean 'seed'?"),
         (["server", "--port", "0"], "run.py: unknown command 'server': did you mean 'serve'?"),
         (
-            ["--mongo-uri", "mongodb://127.0.0.1:1/?retryWrite=1", "--redis-url", "none"],
+            ["--port=0", "--mongo-uri=mongodb://127.0.0.1:1/?retryWrite=1", "--redis-url=none"],
             "run.py: mongo_uri cannot be used: Unknown option: retrywrite.",
         ),
+        (
+            ["--port=0", "--mongo-uri=mongodb://h/?tls=true&tlsCAFile=/no", "--redis-url=none"],
+            "run.py: mongo_uri cannot be used: ",
+        ),
+        (
+            ["--port=0", "--mongo-uri=mongodb://127.0.0.1:1/%00", "--redis-url=none"],
+            "run.py: mongo_uri cannot be used: ",
+        ),
+        (
+            ["--port=0", "--mongo-uri=mongodb://127.0.0.1:1/", "--redis-url=redis://h/?x=1"],
+            "run.py: redis_url cannot be used: ",
+        ),
+        (
+            ["--port=0", "--mongo-uri=mongodb://127.0.0.1:1/", "--redis-url=redis://h/?protocol=9"],
+            "run.py: redis_url cannot be used: ",
+        ),
     ],
-    ids=["near seed", "near serve", "option of the address"],
+    ids=["near seed", "near serve", "option", "file", "database", "redis option", "redis protocol"],
 )
 def test_a_name_that_is_not_known_is_one_sentence_with_exit_code_2(
     arguments: list[str], sentence: str

@@ -72,5 +72,8 @@ def test_an_operation_that_mongodb_never_answers_does_not_hold_the_exit(
             started = monotonic()
             assert service.stop() == 0
             assert monotonic() - started < DEADLINE_SECONDS / 2
+        # Cut off, and recorded as that: it was no fault of ours.
+        (line,) = [line for line in service.log if '"/v1/todos"' in line]
+        assert '"http.response.status_code":503' in line
     finally:
         mongod.resume()

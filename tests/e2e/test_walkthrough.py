@@ -2,10 +2,12 @@
 
 import json
 import os
+import pty
 import re
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +17,7 @@ README = ROOT / "README.md"
 HEADING = "## A first session"
 README_PORT = 8000
 END_OF_OUTPUT = "-- end of output --"
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 # What differs from run to run; a value that comes again must come again in the session, too.
 VARYING = (
@@ -52,10 +55,9 @@ def read_steps(text: str) -> list[Step]:
 
 def perform(steps: list[Step], *, port: int, config_dir: Path) -> list[Step]:
     """Run the commands in one shell and return them with what they printed."""
-    # What a terminal shows; without one, httpie would neither format nor leave its input alone.
-    (config_dir / "config.json").write_text(
-        json.dumps({"default_options": ["--ignore-stdin", "--pretty=format"]})
-    )
+    # The shell has a terminal to write to, as a user's has: httpie formats what goes to one and
+    # leaves what goes into a pipe as it came.
+    (config_dir / "config.json").write_text(json.dumps({"default_options": ["--ignore-stdin"]}))
     script = [
         line
         for step in steps
@@ -69,21 +71,33 @@ def perform(steps: list[Step], *, port: int, config_dir: Path) -> list[Step]:
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "PYTHONUTF8": "1",
     }
-    done = subprocess.run(
-        ["sh"],
-        input="\n".join(script),
+    master, slave = pty.openpty()
+    (config_dir / "session.sh").write_text("\n".join(script), encoding="utf-8")
+    shell = subprocess.Popen(
+        ["sh", str(config_dir / "session.sh")],
         env=environment() | variables,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=6 * DEADLINE_SECONDS,
-        check=False,
+        stdin=subprocess.DEVNULL,
+        stdout=slave,
+        stderr=slave,
     )
-    assert done.stderr == ""
-    outputs = done.stdout.replace("\r", "").split(f"{END_OF_OUTPUT}\n")
+    os.close(slave)
+    printed = _COLOUR.sub("", read_terminal(master)).replace("\r", "")
+    assert shell.wait(DEADLINE_SECONDS) == 0
+    outputs = printed.split(f"{END_OF_OUTPUT}\n")
     return [
         Step(step.command, output.strip("\n").splitlines())
         for step, output in zip(steps, outputs, strict=False)
     ]
+
+
+def read_terminal(master: int) -> str:
+    """Return all that is written to a terminal until nobody has it open; closes it."""
+    with os.fdopen(master, "rb", buffering=0) as terminal:
+        pieces = []
+        with suppress(OSError):  # EIO: how Linux reports the end of a terminal, see pty(7).
+            while piece := terminal.read(65536):
+                pieces.append(piece)
+    return b"".join(pieces).decode()
 
 
 def transcript(steps: list[Step]) -> list[str]:
