@@ -88,14 +88,15 @@ class ArticleListHandler(BaseHandler):
         if _DIGITS.fullmatch(text) is None:
             return 0
         limit = self.dependencies.max_start
-        digits = text.lstrip("0")
-        if len(digits) > len(str(limit)) or int(digits or "0") > limit:
+        digits = text.lstrip("0") or "0"
+        # The length first: Python refuses to convert thousands of digits.
+        if len(digits) > len(str(limit)) or int(digits) > limit:
             refuse_parameter(
                 "start",
                 "too_large",
                 f"is above {limit}: follow the cursors of /v1/todos to go deeper",
             )
-        return int(digits or "0")
+        return int(digits)
 
     def _draft(self) -> TodoDraft:
         if "Content-Type" in self.request.headers:  # A POST of nothing lacks its content only.

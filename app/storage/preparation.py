@@ -1,12 +1,17 @@
 """What a collection needs before requests are served from it."""
 
+import pymongo
 from pymongo.errors import OperationFailure, PyMongoError
 
 from app.errors import StorageUnusable
 from app.storage.adoption import adopt_ownerless
 from app.storage.collection import Collection
-from app.storage.indexes import create_indexes
+from app.storage.indexes import INDEXES
 from app.storage.operations import storage_errors
+
+# Building them on a large collection that somebody else filled takes minutes, not the
+# seconds that an operation for a request may take.
+_BUILD_SECONDS = 3600
 
 
 async def prepare(collection: Collection, *, owner: str) -> None:
@@ -21,7 +26,8 @@ async def prepare(collection: Collection, *, owner: str) -> None:
             # The building of indexes may take long, and its deadline covers the search for a
             # server, too: whether there is one is asked before, within an operation's deadline.
             await collection.database.command("ping")
-            await create_indexes(collection)
+            with pymongo.timeout(_BUILD_SECONDS):
+                await collection.create_indexes(list(INDEXES))
             await adopt_ownerless(collection, owner=owner)
     except PyMongoError as error:
         raise StorageUnusable(f"MongoDB cannot be used: {_reason(error)}") from error
