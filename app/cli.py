@@ -128,9 +128,10 @@ def _serve(arguments: Sequence[str]) -> int:
         from app.serving import serve  # noqa: PLC0415 - imports Motor: see _size_motor().
 
         def print_banner(found_mongo: bool) -> None:
-            print(_banner(settings, sockets[0], backends), flush=True)
+            banner = _banner(settings, sockets[0], backends)
             if not found_mongo:
-                print("  MongoDB has not answered yet: 503 until it does", flush=True)
+                banner.append("  MongoDB has not answered yet: 503 until it does")
+            print("\n".join(banner), flush=True)
 
         run_on_loop(
             serve(
@@ -238,7 +239,7 @@ def _bind(settings: Settings) -> list[socket.socket]:
         raise CommandError(f"cannot listen on {where}: {error.strerror}") from None
 
 
-def _banner(settings: Settings, listening: socket.socket, backends: Backends) -> str:
+def _banner(settings: Settings, listening: socket.socket, backends: Backends) -> list[str]:
     host, port = listening.getsockname()[:2]
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     lines = [f"Todos {__version__} on http://{address}  (Ctrl-C stops)"]
@@ -249,7 +250,7 @@ def _banner(settings: Settings, listening: socket.socket, backends: Backends) ->
         lines.append(f"  MongoDB  {redact(settings.mongo_uri)}")
     if settings.redis_url != "embedded":
         lines.append(f"  Redis    {redact(settings.redis_url)}")
-    return "\n".join(lines)
+    return lines
 
 
 _COMMANDS = {"serve": _serve, "seed": _seed}

@@ -136,6 +136,11 @@ class Service:
         assert match is not None
         self.port = int(match[1])
 
+    def wait_for_output(self, text: str) -> None:
+        """Return when a line on standard output is this text."""
+        line = self._output.wait_for(lambda line: line == text, DEADLINE_SECONDS)
+        assert line is not None, f"not printed: {text!r} in {self.output}"
+
     def wait_for_log(self, pattern: str) -> None:
         """Return when a log line holds the regular expression."""
         searched = re.compile(pattern)

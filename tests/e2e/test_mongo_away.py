@@ -35,7 +35,7 @@ def service(start: Callable[..., Service], mongo_uri: str) -> Service:
 
 
 def test_a_service_without_its_database_lives_but_is_not_ready(service: Service) -> None:
-    assert "  MongoDB has not answered yet: 503 until it does" in service.output
+    service.wait_for_output("  MongoDB has not answered yet: 503 until it does")
     assert service.call("GET", "/livez").status == 200
     assert service.call("GET", "/readyz").status == 503
 
