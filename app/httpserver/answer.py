@@ -1,0 +1,73 @@
+"""Answers that are kept ready as bytes, and the questions they answer."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from http import HTTPStatus
+from typing import NamedTuple
+
+from app.httpserver.encoding import encode_head
+from app.httpserver.refusal import Refusal
+
+
+class ReadyRequest(NamedTuple):
+    """What a ready function sees of a request; equal requests are equal, so it can be a key."""
+
+    method: str
+    """GET or HEAD."""
+
+    target: str
+    """Path and query, as they were sent."""
+
+    values: tuple[str | None, ...]
+    """The header fields that the server was told to look for, in that order; None where one is
+    missing. Values of a repeated field are joined by a comma and a space (RFC 9110, 5.2)."""
+
+
+class Answer(NamedTuple):
+    """A response that only lacks Date and Connection, which the server adds."""
+
+    head: bytes
+    """Status line and header fields, each with its line end; without the empty line."""
+
+    body: bytes = b""
+    """Left out in answers to HEAD."""
+
+    @classmethod
+    def build(
+        cls, status: HTTPStatus, fields: Iterable[tuple[str, str]], body: bytes = b""
+    ) -> "Answer":
+        """Encode an answer once, to be sent many times.
+
+        Args:
+            status: a final status code.
+            fields: header fields but for Date, Connection, Content-Length and Transfer-Encoding.
+            body: what GET is answered with; must be empty where the status allows none.
+
+        Raises:
+            ValueError: a field holds a line end, or a body stands where none may.
+        """
+        fields = list(fields)
+        if status not in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED):
+            fields.append(("Content-Length", str(len(body))))
+        elif body:
+            raise ValueError(f"an answer with status {status:d} has no body")
+        return cls(encode_head(status, status.phrase, fields), body)
+
+
+Ready = Callable[[ReadyRequest], Answer | Awaitable[Answer | None] | None]
+"""Answers a request from its head, now or later; None sends it to the application.
+
+It is asked about plain GET and HEAD requests only: HTTP/1.1, without a body and without any field
+that changes how a request must be treated (`framing.UNUSUAL`).
+"""
+
+Refuse = Callable[[Refusal], Answer]
+"""Renders what the server itself answers; called once for each request that is refused."""
+
+
+def plain_refusal(refusal: Refusal) -> Answer:
+    """Render a refusal as a line of text."""
+    return Answer.build(
+        refusal.status,
+        (("Content-Type", "text/plain; charset=utf-8"), *refusal.fields),
+        f"{refusal.reason}\n".encode(),
+    )

@@ -1,0 +1,176 @@
+"""A client's socket, whatever is spoken on it: output, deadlines and the ways to end."""
+
+import asyncio
+from asyncio import Future
+from enum import Enum
+from math import inf
+from typing import TYPE_CHECKING, cast
+
+from app.httpserver import encoding
+from app.httpserver.answer import Answer
+from app.httpserver.clock import Clock
+from app.httpserver.output import Output
+
+if TYPE_CHECKING:
+    import ssl
+
+    from app.httpserver.server import Server
+
+
+class Stage(Enum):
+    """What a connection does: HEAD and REQUEST in turns, until LINGER and CLOSED."""
+
+    HEAD = "waits for or reads the head of a request"
+    REQUEST = "reads the body and waits for the answer"
+    LINGER = "has sent its last answer and drops what still comes in"
+    CLOSED = "is closed, or handed over"
+
+
+class Channel(asyncio.Protocol):
+    """The half of a connection that knows nothing of requests; `Connection` is the other half."""
+
+    __slots__ = (
+        *("_at_eof", "_dropped", "_is_reading_paused", "_output", "_transport"),
+        *("deadline", "server", "slot", "stage"),
+    )
+
+    _transport: asyncio.Transport
+    _output: Output
+
+    def __init__(self, server: "Server") -> None:
+        self.server = server
+        self.stage = Stage.HEAD
+        self._at_eof = False  # The client has closed its side, and may still read.
+        self._is_reading_paused = False
+        self._dropped = 0  # Bytes that came in while lingering.
+        # The clock's; see `Clock.watch`.
+        self.deadline = inf
+        self.slot = Clock.NO_SLOT
+
+    # What the transport calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin; the first head is waited for no longer than the rest of one would be."""
+        options = self.server.options
+        # A stream's transport, though uvloop's is no instance of the class.
+        self._transport = cast("asyncio.Transport", transport)
+        self._output = Output(self._transport, self.server.loop, options)
+        self._transport.set_write_buffer_limits(high=options.write_buffer_bytes)
+        self.made()
+        self.watch(options.head_seconds)
+
+    def pause_writing(self) -> None:
+        """Let whoever writes wait: the client reads too slowly."""
+        self._output.pause()
+        self.watch(self.server.options.write_seconds)
+
+    def resume_writing(self) -> None:
+        """Let them go on."""
+        self._output.resume()
+        self.writable()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell everybody who waits."""
+        self.stage = Stage.CLOSED
+        self.server.clock.forget(self)
+        self._output.fail()
+        self.lost()
+
+    # What the other half does about it.
+
+    def made(self) -> None:
+        """Make the connection known."""
+        raise NotImplementedError
+
+    def writable(self) -> None:
+        """Go on: the client has read most of what was unsent."""
+        raise NotImplementedError
+
+    def lost(self) -> None:
+        """Let go of everything: the connection is gone."""
+        raise NotImplementedError
+
+    def late(self) -> None:
+        """Act on a deadline of the stage, which is neither LINGER nor CLOSED."""
+        raise NotImplementedError
+
+    # Writing.
+
+    def send(self, data: bytes) -> "Future[None]":
+        """Send a part of a response; return when more should be written."""
+        if self.stage is Stage.CLOSED or self._transport.is_closing():
+            return self.server.closed_future()
+        return self._output.write(data) or self.server.done
+
+    def send_answer(self, answer: Answer, *, keep_alive: bool, with_body: bool = True) -> None:
+        """Send a whole response."""
+        end = b"\r\n" if keep_alive else encoding.CONNECTION_CLOSE + b"\r\n"
+        body = answer.body if with_body else b""
+        self._transport.write(b"".join((answer.head, self.server.clock.date, end, body)))
+
+    def tls(self) -> "ssl.SSLObject | None":
+        """Return the TLS side of the connection, if it has one."""
+        tls: ssl.SSLObject | None = self._transport.get_extra_info("ssl_object")
+        return tls
+
+    # Reading.
+
+    def pause_reading(self) -> None:
+        """Take no more input for now."""
+        if not self._is_reading_paused:
+            self._is_reading_paused = True
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Take input again."""
+        if self._is_reading_paused:
+            self._is_reading_paused = False
+            self._transport.resume_reading()
+
+    # Ending.
+
+    def close(self, *, lingering: bool = False) -> None:
+        """Send what is unsent, then close.
+
+        Args:
+            lingering: read on for a while. Closing a socket with unread input resets it, and the
+                client may lose the answer that it has not read yet (RFC 9112, section 9.6).
+        """
+        if self.stage in (Stage.LINGER, Stage.CLOSED):
+            return
+        self.stage = Stage.LINGER
+        if lingering and not self._at_eof and self._transport.can_write_eof():
+            self._transport.write_eof()
+            self.resume_reading()
+        else:
+            self._transport.close()
+        options = self.server.options
+        self.watch(options.write_seconds if self._output.is_paused else options.linger_seconds)
+
+    def abort(self) -> None:
+        """Close at once, whatever is unsent."""
+        self._transport.abort()
+
+    def drop(self, data: bytes) -> None:
+        """Throw away what comes in while lingering, up to a limit."""
+        self._dropped += len(data)
+        if self._dropped > self.server.options.linger_bytes:
+            self.abort()
+
+    def watch(self, seconds: float) -> None:
+        """Let the stage expire after some time; inf means never."""
+        clock = self.server.clock
+        clock.watch(self, clock.now + seconds)
+
+    def expire(self) -> None:
+        """Act on a deadline; called by the clock."""
+        if self._output.is_paused:
+            if self._output.has_moved():
+                self.watch(self.server.options.write_seconds)
+            else:
+                self.server.statistics.slow_readers += 1
+                self.abort()
+        elif self.stage is Stage.LINGER:
+            self.abort()
+        elif self.stage is not Stage.CLOSED:
+            self.late()

@@ -1,0 +1,291 @@
+"""One client's connection: requests in, in order; responses out, in the same order.
+
+Input is held until it is the turn of the request that it belongs to. So there is one exchange at a
+time, a pipeline costs the memory of its bytes, and no answer can overtake another.
+"""
+
+import asyncio
+from asyncio import Future
+from collections.abc import Awaitable
+from http import HTTPStatus
+from math import inf
+from typing import TYPE_CHECKING
+
+from tornado.httputil import HTTPInputError
+from tornado.iostream import IOStream
+
+from app.httpserver.answer import Answer
+from app.httpserver.channel import Channel, Stage
+from app.httpserver.context import Context, forwarded_context
+from app.httpserver.detaching import detach_stream
+from app.httpserver.exchange import Exchange
+from app.httpserver.framing import RequestHead
+from app.httpserver.head import HeadReader
+from app.httpserver.refusal import Refusal, bad_request
+
+if TYPE_CHECKING:
+    from app.httpserver.server import Server
+
+_REQUESTS_PER_TURN = 16
+"""Pipelined requests that are begun before other connections have their turn."""
+
+
+class Connection(Channel):
+    """The protocol of one accepted socket; Tornado's ``server_conn``."""
+
+    __slots__ = (
+        *("_context", "_exchange", "_head_reader", "_held", "_is_scheduled", "_is_trusted"),
+    )
+
+    def __init__(self, server: "Server", context: Context, *, is_trusted: bool) -> None:
+        super().__init__(server)
+        # For the life of the connection.
+        self._context = context
+        self._is_trusted = is_trusted
+        # Input that nobody has taken yet.
+        self._held = bytearray()
+        self._is_scheduled = False  # `advance` will be called in the next turn of the loop.
+        # The current request.
+        self._head_reader: HeadReader | None = None  # None unless a part of a head is there.
+        self._exchange: Exchange | None = None
+
+    # What the transport and the clock call.
+
+    def data_received(self, data: bytes) -> None:
+        """Take input."""
+        if self.stage is Stage.HEAD and not self._held and not self._output.is_paused:
+            # PERF: a head that was read before is one look into a dictionary (docs/decisions/0005).
+            head = self.server.heads.get(data)
+            if head is not None:
+                self._begin(head)
+                return
+        if self.stage is Stage.LINGER:
+            self.drop(data)
+            return
+        self._held += data
+        self.advance()
+        if len(self._held) > self.server.options.max_held_bytes:
+            self.pause_reading()
+
+    def eof_received(self) -> bool:
+        """Answer what is complete; the client may have closed only its sending side.
+
+        The application is told now, as Tornado tells it: most clients that close are gone.
+        """
+        self._at_eof = True
+        if self._exchange is not None and self._exchange.is_read:
+            self._exchange.lose()
+        self.advance()
+        # Over TLS both sides close together.
+        return self.tls() is None and self.stage is not Stage.LINGER
+
+    def writable(self) -> None:
+        """Set the stage's deadline, which made way for the slow reader's, and go on."""
+        if self.stage is Stage.REQUEST:
+            self.deadline = inf
+        elif self.stage is Stage.HEAD:
+            self.watch(self.server.options.idle_seconds)
+            self._schedule()
+
+    def made(self) -> None:
+        """Tell the server."""
+        self.server.opened(self)
+
+    def lost(self) -> None:
+        """Tell the application and the server."""
+        self._held.clear()
+        self._drop_exchange()
+        self.server.closed(self)
+
+    def late(self) -> None:
+        """Refuse what comes too slowly, close what is idle."""
+        if self._exchange is not None:
+            if self._exchange.is_late(self.server.clock.now):
+                self.refuse(Refusal(HTTPStatus.REQUEST_TIMEOUT, "The body is late."))
+        elif self._held:
+            self.refuse(Refusal(HTTPStatus.REQUEST_TIMEOUT, "The head of the request is late."))
+        elif self.stage is Stage.HEAD:
+            self.close()
+
+    # Reading.
+
+    @property
+    def has_input(self) -> bool:
+        """There is input that nobody has taken yet."""
+        return bool(self._held)
+
+    def advance(self) -> None:
+        """Read on, as far as the input, the application and the client's reading allow."""
+        self._is_scheduled = False
+        begun = 0
+        try:
+            while self._held:
+                if self._exchange is not None:
+                    if self._exchange.is_waiting or not self._exchange.read(self._held):
+                        break
+                elif self.stage is not Stage.HEAD or self._output.is_paused:
+                    break
+                elif begun == _REQUESTS_PER_TURN:
+                    self._schedule()
+                    break
+                elif not self._read_head():
+                    break
+                else:
+                    begun += 1
+        except Refusal as refusal:
+            self.refuse(refusal)
+        if self.stage is not Stage.CLOSED and len(self._held) <= self.server.options.max_held_bytes:
+            self.resume_reading()
+        if self._at_eof:
+            self._end_at_eof()
+
+    def _schedule(self) -> None:
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            self.server.loop.call_soon(self.advance)
+
+    def _read_head(self) -> bool:
+        if self._head_reader is None:
+            self._head_reader = HeadReader(self.server.options)
+            self.watch(self.server.options.head_seconds)
+        found = self._head_reader.read(self._held)
+        if found is None:
+            return False
+        raw, length = found
+        self._head_reader = None
+        head = self.server.heads.understand(raw, bytes(self._held[:length]))
+        del self._held[:length]
+        self._begin(head)
+        return True
+
+    def _end_at_eof(self) -> None:
+        """Close, unless something that was sent in time is yet to be answered."""
+        exchange = self._exchange
+        if self._is_scheduled:
+            return
+        if self.stage is Stage.HEAD and not self._output.is_paused:
+            self.close()
+        elif exchange is not None and not exchange.is_read and not exchange.is_waiting:
+            self._drop_exchange()  # Never finish(): the body is not complete (gunicorn < 26.1).
+            self.close()
+
+    # Answering.
+
+    def _begin(self, head: RequestHead) -> None:
+        server = self.server
+        server.statistics.requests += 1
+        if head.ready_request is not None and server.ready is not None:
+            answer = server.call(server.ready, head.ready_request)
+            if isinstance(answer, Answer):
+                self._answer(head, answer)
+                return
+            if answer is not None:
+                self._wait_for_answer(head, answer)
+                return
+        self._begin_exchange(head)
+
+    def _answer(self, head: RequestHead, answer: Answer) -> None:
+        server = self.server
+        server.statistics.ready_answers += 1
+        keep_alive = head.keep_alive and not server.is_draining
+        with_body = head.start_line.method != "HEAD"
+        self.send_answer(answer, keep_alive=keep_alive, with_body=with_body)
+        if keep_alive:
+            self.watch(server.options.idle_seconds)
+        else:
+            self.close(lingering=bool(self._held))
+
+    def _wait_for_answer(self, head: RequestHead, answer: Awaitable[Answer | None]) -> None:
+        self.stage = Stage.REQUEST
+        self.deadline = inf
+        self.server.statistics.in_flight += 1
+
+        def answered(future: "Future[Answer | None]") -> None:
+            self.server.statistics.in_flight -= 1
+            result = self.server.call(future.result)
+            if self.stage is not Stage.REQUEST:
+                return
+            self.stage = Stage.HEAD
+            if result is not None:
+                self._answer(head, result)
+            else:
+                self._begin_exchange(head)
+            self.advance()
+
+        asyncio.ensure_future(answer).add_done_callback(answered)
+
+    def _begin_exchange(self, head: RequestHead) -> None:
+        context = self._context
+        if self._is_trusted:
+            context = forwarded_context(context, head, self.server.options)
+        self._exchange = Exchange(self, head, context)
+        self.stage = Stage.REQUEST
+        self.deadline = inf
+        self.server.statistics.in_flight += 1
+        self._exchange.begin()
+
+    # What an exchange calls.
+
+    def exchange_finished(self) -> None:
+        """Go on after a response."""
+        exchange = self._exchange
+        if exchange is None:
+            return
+        self._end_exchange()
+        # The rest of an unread body would have to be read to find the next request.
+        is_read = exchange.is_read or not exchange.head.has_body
+        if self.stage is Stage.CLOSED:
+            return
+        if exchange.keep_alive and is_read and not self.server.is_draining:
+            self.stage = Stage.HEAD
+            self.watch(self.server.options.idle_seconds)
+            if self._held or self._at_eof:
+                self._schedule()
+        else:
+            self.close(lingering=not is_read or bool(self._held))
+
+    def detach(self) -> IOStream:
+        """Give the socket away, with the input that has not been read."""
+        held = bytes(self._held)
+        self._held.clear()
+        self._end_exchange()
+        self.stage = Stage.CLOSED
+        return detach_stream(self._transport, held)
+
+    def fail(self, error: Exception) -> None:
+        """End what the application cannot go on with."""
+        if isinstance(error, Refusal):
+            self.refuse(error)
+        elif isinstance(error, HTTPInputError):
+            self.refuse(bad_request("The request is malformed."))
+        else:
+            self.server.log_fault(error)
+            self._drop_exchange()
+            self.abort()
+
+    # Ending.
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Answer a request that cannot be served, unless its answer has begun, and close."""
+        has_begun = self._exchange is not None and self._exchange.has_head
+        self._drop_exchange()
+        self._held.clear()
+        if not has_begun:
+            self.send_answer(self.server.render(refusal), keep_alive=False)
+        self.close(lingering=True)
+
+    def close_if_idle(self) -> None:
+        """Close unless a request is being read or answered."""
+        if self.stage is Stage.HEAD and not self._held:
+            self.close()
+
+    def _drop_exchange(self) -> None:
+        if self._exchange is not None:
+            self._exchange.lose()
+            self._end_exchange()
+
+    def _end_exchange(self) -> None:
+        if self._exchange is not None:
+            self._exchange.end()
+            self._exchange = None
+            self.server.statistics.in_flight -= 1

@@ -1,0 +1,77 @@
+"""Who is at the other end: the address and scheme of a request, through trusted proxies too."""
+
+import socket
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Any
+
+from app.httpserver.framing import RequestHead
+from app.httpserver.options import Options
+
+_UNKNOWN_IP = "0.0.0.0"  # noqa: S104 - what Tornado gives for a Unix socket, not an address to bind.
+
+
+class Context:
+    """Where a request came from; Tornado reads ``remote_ip`` and ``protocol`` off it.
+
+    Attributes:
+        remote_ip: the client's IP address, ``0.0.0.0`` for a Unix socket.
+        protocol: http or https.
+    """
+
+    __slots__ = ("protocol", "remote_ip")
+
+    def __init__(self, remote_ip: str, protocol: str) -> None:
+        self.remote_ip = remote_ip
+        self.protocol = protocol
+
+    def __str__(self) -> str:
+        return self.remote_ip
+
+
+def peer_context(family: socket.AddressFamily, address: Any, *, is_tls: bool) -> Context:
+    """Return the context of a connection as the kernel tells it."""
+    is_ip = family in (socket.AF_INET, socket.AF_INET6)
+    return Context(address[0] if is_ip else _UNKNOWN_IP, "https" if is_tls else "http")
+
+
+def is_trusted(context: Context, family: socket.AddressFamily, options: Options) -> bool:
+    """Tell whether a peer's word about its client is believed."""
+    if family == socket.AF_UNIX:
+        return options.trust_unix_peers
+    address = _address(context.remote_ip)
+    return address is not None and _is_proxy(address, options)
+
+
+def forwarded_context(peer: Context, head: RequestHead, options: Options) -> Context:
+    """Return what a trusted proxy says about its client.
+
+    X-Forwarded-For is read from its end, where our own proxies have added to it: the first address
+    that is none of theirs is the client's. What stands before it is the client's own claim.
+    """
+    fields: dict[str, str] = {}
+    for name, value in head.fields:
+        key = name.lower()
+        fields[key] = f"{fields[key]},{value}" if key in fields else value
+    remote_ip = peer.remote_ip
+    for claimed in reversed(fields.get("x-forwarded-for", "").split(",")):
+        address = _address(claimed.strip(" \t"))
+        if address is None:
+            break
+        remote_ip = str(address)
+        if not _is_proxy(address, options):
+            break
+    else:
+        remote_ip = peer.remote_ip
+    scheme = fields.get("x-forwarded-proto", "").rpartition(",")[2].strip(" \t").lower()
+    return Context(remote_ip, scheme if scheme in ("http", "https") else peer.protocol)
+
+
+def _is_proxy(address: IPv4Address | IPv6Address, options: Options) -> bool:
+    return any(address in network for network in options.trusted_proxies)
+
+
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(text)
+    except ValueError:
+        return None

@@ -1,0 +1,101 @@
+"""Hands a connection over to Tornado as an IOStream, for WebSockets and other protocols."""
+
+import asyncio
+import socket
+from asyncio import Future
+
+from tornado.iostream import IOStream
+
+_READ_BYTES = 65536
+
+
+class _HeadStartStream(IOStream):
+    """An IOStream whose first bytes have been read off its socket already."""
+
+    def __init__(self, own_socket: socket.socket, first: bytes) -> None:
+        super().__init__(own_socket)
+        self._first = first
+
+    def read_from_fd(self, buf: bytearray | memoryview) -> int | None:
+        """Read the first bytes first."""
+        if not self._first:
+            return super().read_from_fd(buf)
+        size = min(len(buf), len(self._first))
+        buf[:size] = self._first[:size]
+        self._first = self._first[size:]
+        return size
+
+
+def detach_stream(transport: asyncio.Transport, first: bytes) -> IOStream:
+    """Return a stream with the client at the other end; the transport is used up.
+
+    A plain socket is duplicated, and the stream goes on with the duplicate. That cannot be done
+    with a TLS connection, whose keys stay with the transport, nor with one that has something left
+    to send: these transports are joined to the stream by a pair of sockets.
+
+    Args:
+        transport: what the connection was served on.
+        first: input that has been read from it.
+    """
+    if transport.get_extra_info("ssl_object") is None and not transport.get_write_buffer_size():
+        descriptor = transport.get_extra_info("socket")
+        duplicate = socket.fromfd(descriptor.fileno(), descriptor.family, descriptor.type)
+        duplicate.setblocking(False)
+        transport.abort()  # Closes its own descriptor; the connection lives on.
+        return _HeadStartStream(duplicate, first)
+    near, far = socket.socketpair()
+    near.setblocking(False)
+    far.setblocking(False)
+    transport.set_protocol(_Bridge(transport, far, first))
+    return IOStream(near)
+
+
+class _Bridge(asyncio.Protocol):
+    """Carries bytes between a transport and a socket, each at the other's speed."""
+
+    def __init__(self, transport: asyncio.Transport, far: socket.socket, first: bytes) -> None:
+        self._transport = transport
+        self._far = far
+        self._loop = asyncio.get_running_loop()
+        self._may_write = asyncio.Event()
+        self._may_write.set()
+        self._to_stream: asyncio.Queue[bytes] = asyncio.Queue()
+        self._to_stream.put_nowait(first)
+        transport.resume_reading()
+        self._tasks = asyncio.gather(self._inbound(), self._outbound())
+        self._tasks.add_done_callback(self._end)
+
+    def data_received(self, data: bytes) -> None:
+        """Pass on what the client sends."""
+        self._to_stream.put_nowait(data)
+        self._transport.pause_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let the stream see its end."""
+        self._tasks.cancel()
+
+    def pause_writing(self) -> None:
+        """Read no more from the stream."""
+        self._may_write.clear()
+
+    def resume_writing(self) -> None:
+        """Read from it again."""
+        self._may_write.set()
+
+    async def _inbound(self) -> None:
+        while True:
+            await self._loop.sock_sendall(self._far, await self._to_stream.get())
+            if self._to_stream.empty():
+                self._transport.resume_reading()
+
+    async def _outbound(self) -> None:
+        while data := await self._loop.sock_recv(self._far, _READ_BYTES):
+            self._transport.write(data)
+            await self._may_write.wait()
+        raise ConnectionResetError("the stream was closed")
+
+    def _end(self, tasks: "Future[tuple[None, None]]") -> None:
+        if not tasks.cancelled():
+            tasks.exception()
+        self._far.close()
+        self._transport.close()

@@ -1,0 +1,163 @@
+"""One request and its response: gives the application what has come in, as fast as it takes it."""
+
+import asyncio
+from asyncio import Future
+from collections.abc import Awaitable, Callable
+from math import inf
+from typing import TYPE_CHECKING
+
+from tornado.httputil import HTTPHeaders, HTTPMessageDelegate
+
+from app.httpserver import encoding
+from app.httpserver.body import BodyReader
+from app.httpserver.context import Context
+from app.httpserver.framing import RequestHead
+from app.httpserver.response import Response
+
+if TYPE_CHECKING:
+    from app.httpserver.connection import Connection
+
+
+class Exchange(Response):
+    """Calls a `tornado.httputil.HTTPMessageDelegate` in the order that Tornado promises it.
+
+    That is ``headers_received``, ``data_received`` any number of times, and then either ``finish``
+    or ``on_connection_close``. Nothing is called while an awaitable of the former two is pending.
+    """
+
+    __slots__ = ("_body", "_delegate", "_waiting", "is_read")
+
+    def __init__(self, connection: "Connection", head: RequestHead, context: Context) -> None:
+        super().__init__(connection, head, context)
+        self._delegate: HTTPMessageDelegate | None = None
+        self._body: BodyReader | None = None
+        self._waiting: Future[None] | None = None
+        self.is_read = False  # The application has been given all of the request.
+
+    @property
+    def is_waiting(self) -> bool:
+        """The application wants no more for now."""
+        return self._waiting is not None
+
+    def begin(self) -> None:
+        """Give the application the head."""
+        self._give(self._give_head, self._head_given)
+
+    def read(self, held: bytearray) -> bool:
+        """Take a part of the body off the input and give it; tell whether there was one.
+
+        Raises:
+            Refusal: the body is malformed or above a limit.
+        """
+        body, delegate = self._body, self._delegate
+        if body is None or delegate is None:
+            return False
+        data = body.take(held)
+        if data:
+            self._give(lambda: delegate.data_received(data), self._data_given)
+        elif body.is_complete:
+            self._complete()
+        else:
+            return False
+        return True
+
+    def is_late(self, now: float) -> bool:
+        """Tell whether the body comes too slowly; if not, have this asked again."""
+        if self._body is None:
+            return False
+        if self._waiting is None and self._body.is_late(now):
+            return True
+        self._connection.watch(max(1.0, self._body.next_check(now) - now))
+        return False
+
+    def lose(self) -> None:
+        """Tell the application, once, that the client is gone.
+
+        Before the whole request was read that is the delegate's to know, afterwards the handler's
+        (`tornado.httputil.HTTPMessageDelegate.on_connection_close`).
+        """
+        callback, self.close_callback = self.close_callback, None
+        if not self.is_read and self._delegate is not None:
+            self.is_read = True
+            callback = self._delegate.on_connection_close
+        if callback is not None and not self.is_finished:
+            self._connection.server.call(callback)
+
+    def end(self) -> None:
+        """Let go of the application: it refers back, and a cycle would wait to be collected."""
+        self.is_finished = True
+        self._delegate = None
+        self._waiting = None
+
+    def _give(self, give: Callable[[], Awaitable[None] | None], then: Callable[[], None]) -> None:
+        try:
+            awaitable = give()
+            if self.is_finished:
+                return
+            if awaitable is None:
+                then()
+                return
+        except Exception as error:  # noqa: BLE001 - the application's, of any kind.
+            self._connection.fail(error)
+            return
+        since = self._connection.server.clock.now
+
+        def given(future: "Future[None]") -> None:
+            if self._waiting is not future:
+                future.cancelled() or future.exception()  # Nobody else will ask.
+                return
+            self._waiting = None
+            if self._body is not None:
+                self._body.excuse(self._connection.server.clock.now - since)
+            self._give(future.result, then)
+            self._connection.advance()
+
+        self._waiting = asyncio.ensure_future(awaitable)
+        self._waiting.add_done_callback(given)
+
+    def _give_head(self) -> Awaitable[None] | None:
+        application = self._connection.server.application
+        self._delegate = application.start_request(self._connection, self)
+        return self._delegate.headers_received(self.head.start_line, _headers(self.head))
+
+    def _head_given(self) -> None:
+        if not self.head.has_body:
+            self._complete()
+            return
+        now = self._connection.server.clock.now
+        self._body = BodyReader(
+            self.head,
+            self._connection.server.options,
+            max_bytes=self.max_body_bytes,
+            seconds=self.body_seconds,
+            now=now,
+        )
+        self._connection.watch(self._body.next_check(now) - now)
+        if self.head.expects_continue and not self.has_head and not self._connection.has_input:
+            self._connection.send(encoding.CONTINUE)
+
+    def _data_given(self) -> None:
+        if self._body is not None and self._body.is_complete:
+            self._complete()
+
+    def _complete(self) -> None:
+        self.is_read = True
+        self._body = None
+        self._connection.deadline = inf
+        if self._delegate is not None:
+            self._give(self._delegate.finish, _nothing)
+
+
+def _nothing() -> None:
+    """Follows what nothing follows."""
+
+
+def _headers(head: RequestHead) -> HTTPHeaders:
+    headers = HTTPHeaders()
+    if head.has_repeated_fields:
+        for name, value in head.fields:
+            headers.add(name, value)
+    else:  # Their syntax has been checked, so they need not go through add().
+        for name, value in head.fields:
+            headers[name] = value
+    return headers

@@ -1,0 +1,199 @@
+"""Understands a request's head: whether it is valid, how long its body is. No I/O.
+
+Everything that depends on the head alone is decided here once, in this order, so that the rest of
+the server has no header field left to interpret. What two servers could read differently is
+refused, never repaired (RFC 9112, section 11.2).
+"""
+
+import re
+import sys
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from tornado.httputil import RequestStartLine
+
+from app.httpserver.answer import ReadyRequest
+from app.httpserver.head import Fields, RawHead
+from app.httpserver.options import Options
+from app.httpserver.refusal import Refusal, bad_request
+
+UNUSUAL = frozenset({
+    "content-length", "transfer-encoding", "content-encoding", "content-type", "expect",
+    "upgrade", "te", "trailer", "range", "if-range", "if-match", "if-modified-since",
+    "if-unmodified-since",
+})  # fmt: skip
+"""Fields that send a request down the ordinary road: they ask for more than a prepared answer."""
+
+# RFC 3986, section 3.2.2, with the sub-delimiters that no name of a host has left out: "," would
+# hide a second Host behind a proxy, "@" and "/" a second authority (Starlette, CVE-2026-48710).
+_HOST = re.compile(r"(?:[A-Za-z0-9._~%!$&'()*+;=-]{0,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{0,5})?")
+
+# RFC 9112, section 3.2.2.
+_ABSOLUTE_FORM = re.compile(r"https?://([^/?#]*)(/[^#]*|\?[^#]*|)", re.IGNORECASE)
+
+_DIGITS = re.compile(r"[0-9]+")
+_DIGITS_THAT_FIT = 18
+_ASCII_LIST = re.compile(r"[!-~ \t]+")
+
+
+@dataclass(frozen=True, slots=True)
+class RequestHead:
+    """The head of a valid request; nothing in it changes, so one can serve many requests."""
+
+    start_line: RequestStartLine
+    """As Tornado takes it; an absolute target has been reduced to its path and query."""
+
+    fields: Fields
+    host: str
+    keep_alive: bool
+    """The client wants to go on with this connection."""
+
+    content_length: int
+    """Bytes of the body; 0 where there is none, and for a chunked one."""
+
+    is_chunked: bool
+    expects_continue: bool
+    is_upgrade: bool
+    has_repeated_fields: bool
+    ready_request: ReadyRequest | None
+    """What the ready function is asked; None where the request must take the ordinary road."""
+
+    @property
+    def has_body(self) -> bool:
+        """A body follows, though it may turn out empty."""
+        return self.is_chunked or self.content_length > 0
+
+
+def understand(raw: RawHead, options: Options, ready_fields: tuple[str, ...]) -> RequestHead:
+    """Return what a head means.
+
+    Args:
+        raw: the head as it was read.
+        options: the methods that reach the application.
+        ready_fields: the lower-case names of the fields that the ready function asks for.
+
+    Raises:
+        Refusal: it is ambiguous or invalid (400), has a method that nobody serves (405, 501),
+            an expectation that cannot be met (417) or a coding that is not read here (501).
+    """
+    fields: dict[str, list[str]] = {}
+    for name, value in raw.fields:
+        fields.setdefault(name.lower(), []).append(value)
+    _check_method(raw.method, options)
+    host = _host(raw.version, fields.get("host", []))
+    target = _target(raw.method, raw.target, host)
+    content_length, is_chunked = _body_length(raw.version, fields)
+    connection = _list(fields.get("connection", []))
+    return RequestHead(
+        start_line=RequestStartLine(raw.method, target, raw.version),
+        fields=raw.fields,
+        host=host,
+        keep_alive=_keep_alive(raw.version, connection),
+        content_length=content_length,
+        is_chunked=is_chunked,
+        expects_continue=_expects_continue(raw.version, fields.get("expect", [])),
+        is_upgrade="upgrade" in connection,
+        has_repeated_fields=len(fields) < len(raw.fields),
+        ready_request=_ready_request(raw, target, fields, ready_fields),
+    )
+
+
+def _ready_request(
+    raw: RawHead, target: str, fields: dict[str, list[str]], ready_fields: tuple[str, ...]
+) -> ReadyRequest | None:
+    if (
+        raw.method not in ("GET", "HEAD")
+        or raw.version != "HTTP/1.1"
+        or not UNUSUAL.isdisjoint(fields)
+    ):
+        return None
+    values = tuple(", ".join(fields[name]) if name in fields else None for name in ready_fields)
+    return ReadyRequest(raw.method, target, values)
+
+
+def _check_method(method: str, options: Options) -> None:
+    if method in options.methods:
+        return
+    # RFC 9110, sections 9.3.6 and 9.3.8: a tunnel is no business of an origin server's, and TRACE
+    # shows scripts what they may not see. What follows CONNECT would not be HTTP (hypercorn #277).
+    if method in ("CONNECT", "TRACE"):
+        allow = ("Allow", ", ".join(sorted(options.methods)))
+        raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, f"{method} is not served.", (allow,))
+    raise Refusal(HTTPStatus.NOT_IMPLEMENTED, "This method is not known here.")
+
+
+def _host(version: str, values: list[str]) -> str:
+    # RFC 9112, section 3.2: exactly one in HTTP/1.1 (aiohttp, CVE-2026-34525).
+    if len(values) > 1 or (not values and version == "HTTP/1.1"):
+        raise bad_request("A request has exactly one Host.")
+    host = values[0] if values else ""
+    if _HOST.fullmatch(host) is None:
+        raise bad_request("The Host is malformed.")
+    return host
+
+
+def _target(method: str, target: str, host: str) -> str:
+    """Return path and query, or ``*``."""
+    if "#" in target:
+        raise bad_request("A request target has no fragment.")
+    if target.startswith("/"):
+        return target
+    if target == "*" and method == "OPTIONS":
+        return target
+    absolute = _ABSOLUTE_FORM.fullmatch(target)
+    if absolute is None:
+        raise bad_request("The request target is malformed.")
+    authority, path = absolute.groups()
+    # RFC 9112, section 3.2.2 lets the target's authority win; a proxy may have gone by Host.
+    if authority.lower() != host.lower() or not authority:
+        raise bad_request("The request target and the Host name different hosts.")
+    return path if path.startswith("/") else f"/{path}"
+
+
+def _body_length(version: str, fields: dict[str, list[str]]) -> tuple[int, bool]:
+    """Return the Content-Length, or 0, and whether the body is chunked (RFC 9112, section 6)."""
+    lengths = fields.get("content-length", [])
+    codings = fields.get("transfer-encoding")
+    if codings is not None:
+        # Both lengths at once is the classic of request smuggling, an empty coding included.
+        if lengths or len(codings) > 1 or version == "HTTP/1.0":
+            raise bad_request("A request has one length: Content-Length or Transfer-Encoding.")
+        if codings[0].lower() != "chunked":
+            _refuse_coding(codings[0])
+        return 0, True
+    if not lengths:
+        return 0, False
+    # Not even equal lengths are merged: what is sent twice was put together by somebody else.
+    # int() alone would take "+5", "5_0" and other scripts' digits (Tornado, GHSA-qppv-j76h-2rpx).
+    if len(lengths) > 1 or _DIGITS.fullmatch(lengths[0]) is None:
+        raise bad_request("The Content-Length is malformed.")
+    digits = lengths[0].lstrip("0")
+    return (int(digits or "0") if len(digits) <= _DIGITS_THAT_FIT else sys.maxsize), False
+
+
+def _refuse_coding(coding: str) -> None:
+    if _ASCII_LIST.fullmatch(coding) is None:
+        raise bad_request("The Transfer-Encoding is malformed.")
+    # RFC 9112, section 6.1.
+    raise Refusal(HTTPStatus.NOT_IMPLEMENTED, "The only transfer coding known here is chunked.")
+
+
+def _expects_continue(version: str, values: list[str]) -> bool:
+    # RFC 9110, section 10.1.1: ignored in HTTP/1.0.
+    if not values or version == "HTTP/1.0":
+        return False
+    if len(values) > 1 or values[0].lower() != "100-continue":
+        raise Refusal(HTTPStatus.EXPECTATION_FAILED, "The only expectation known is 100-continue.")
+    return True
+
+
+def _list(values: list[str]) -> set[str]:
+    # Members are compared one by one: "close, x" closes too, "close\t" as well (llhttp #866).
+    return {member.strip(" \t").lower() for value in values for member in value.split(",")}
+
+
+def _keep_alive(version: str, connection: set[str]) -> bool:
+    # RFC 9112, section 9.3.
+    if "close" in connection:
+        return False
+    return version == "HTTP/1.1" or "keep-alive" in connection

@@ -1,0 +1,151 @@
+"""Reads the head of a request: the request line and the header fields. No I/O.
+
+The grammar is that of RFC 9110 and RFC 9112, without the leniency that they permit: line ends are
+CRLF, nothing is folded, no space may stand where two parsers could disagree about it. An error is
+found at the byte that proves it, so the outcome is the same however the input was split.
+"""
+
+import re
+from http import HTTPStatus
+from typing import NamedTuple
+
+from app.httpserver.options import Options
+from app.httpserver.refusal import Refusal, bad_request
+
+_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # RFC 9110, section 5.6.2
+
+# RFC 9112, section 3. The target is visible ASCII here; its form is `request`'s business.
+_REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") ([!-~]+) HTTP/([0-9])\.([0-9])\r\n")
+
+# RFC 9112, section 5. Possessive, so that no value can make it backtrack (waitress, CVE-2020-5236).
+# Blanks around a value are SP and HTAB alone: str.strip() would take \x85 and \xa0 for blanks too,
+# and then "\xa0chunked" for chunked (Tornado, GHSA-753j-mpmx-qq6g).
+_FIELD = re.compile(rb"(" + _TOKEN + rb"):[ \t]*+([\t -~\x80-\xff]*+)\r\n")
+
+# What no line may hold. A CR that is not part of a line end is a line end for some parsers
+# (llhttp, CVE-2023-30589); the last byte of a match is the one that proves the error.
+_ILLEGAL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r[^\n]", re.DOTALL)
+
+_SUPPORTED = ((b"1", b"0"), (b"1", b"1"))
+
+Fields = tuple[tuple[str, str], ...]
+"""Header fields in the order of their arrival: names as they were sent, values without blanks."""
+
+
+class RawHead(NamedTuple):
+    """The head of a request, well formed but not yet understood."""
+
+    method: str
+    target: str
+    version: str
+    fields: Fields
+
+
+class HeadReader:
+    """Reads one head from a buffer that grows from call to call."""
+
+    __slots__ = ("_checked", "_fields", "_fields_start", "_line_start", "_options", "_request_line")
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._line_start = 0
+        self._checked = 0  # No byte before this one is illegal.
+        self._fields_start = 0
+        self._request_line: tuple[str, str, str] | None = None
+        self._fields: list[tuple[str, str]] = []
+
+    def read(self, buffer: bytes | bytearray) -> tuple[RawHead, int] | None:
+        """Return the head and its length in bytes, or None while it is incomplete.
+
+        Args:
+            buffer: everything from the first byte of the head on; what earlier calls have seen
+                must still be there.
+
+        Raises:
+            Refusal: it is malformed (400), of another version of HTTP (505), or above a limit (414,
+                431).
+        """
+        while True:
+            end = buffer.find(b"\n", max(self._checked, self._line_start)) + 1
+            if not end:
+                self._check_line(buffer, len(buffer))
+                # A CR at the end is not judged before the byte that follows it.
+                self._checked = max(self._line_start, len(buffer) - 1)
+                return None
+            start, self._line_start = self._line_start, end
+            if self._request_line is None:
+                self._read_request_line(buffer, start, end)
+            elif end - start == len(b"\r\n") and buffer[start] == ord("\r"):
+                return RawHead(*self._request_line, tuple(self._fields)), end
+            else:
+                self._read_field(buffer, start, end)
+
+    def _read_request_line(self, buffer: bytes | bytearray, start: int, end: int) -> None:
+        if start == 0 and buffer[:end] == b"\r\n":
+            return  # RFC 9112, section 2.2: one empty line before a request is ignored.
+        found = _REQUEST_LINE.fullmatch(buffer, start, end)
+        if found is None or end - start - 2 > self._options.max_request_line_bytes:
+            self._line_start = start
+            self._check_line(buffer, end - 1)
+            raise bad_request("The request line is malformed.")
+        method, target, *version = found.groups()
+        if tuple(version) not in _SUPPORTED:
+            raise Refusal(
+                HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "Only HTTP/1.0 and HTTP/1.1 are spoken here."
+            )
+        self._request_line = (method.decode(), target.decode(), f"HTTP/1.{version[1].decode()}")
+        self._fields_start = end
+
+    def _read_field(self, buffer: bytes | bytearray, start: int, end: int) -> None:
+        found = _FIELD.fullmatch(buffer, start, end)
+        if found is None or end - start - 2 > self._field_limit(start):
+            self._line_start = start
+            self._check_line(buffer, end - 1)
+            raise bad_request("A header field is malformed.")
+        if len(self._fields) == self._options.max_fields:
+            raise _fields_too_large("There are too many header fields.")
+        name, value = found.groups()
+        self._fields.append((name.decode("ascii"), value.rstrip(b" \t").decode("latin-1")))
+
+    def _field_limit(self, start: int) -> int:
+        left = self._options.max_fields_bytes - (start - self._fields_start)
+        return min(self._options.max_field_bytes, left)
+
+    def _check_line(self, buffer: bytes | bytearray, end: int) -> None:
+        """Raise the first error of the line at `_line_start`, without its LF or not yet complete.
+
+        What is illegal and what is too long is decided by which byte came first: a line that is fed
+        byte by byte is refused there, and the same line in one piece must be told the same.
+        """
+        start = self._line_start
+        in_request_line = self._request_line is None
+        limit = (
+            self._options.max_request_line_bytes if in_request_line else self._field_limit(start)
+        )
+        length = end - start
+        if length and buffer[end - 1] == ord("\r"):
+            length -= 1
+        found = _ILLEGAL.search(buffer, max(start, self._checked), end)
+        if found is not None and (length <= limit or found.end() - 1 <= start + limit):
+            raise bad_request("A line holds a control character, or a CR that does not end it.")
+        if length > limit:
+            if in_request_line:
+                raise Refusal(HTTPStatus.REQUEST_URI_TOO_LONG, "The request line is too long.")
+            raise _fields_too_large("The header fields are too long.")
+
+
+def _fields_too_large(reason: str) -> Refusal:
+    # RFC 6585, section 5.
+    return Refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, reason)
+
+
+def read_trailer(line: bytes) -> None:
+    """Check a line of the trailer section; trailers are never merged into the header fields.
+
+    Merged, they would smuggle in what a proxy has removed from the head (RFC 9110, section 6.5.1).
+
+    Raises:
+        Refusal: it is malformed (400).
+    """
+    if _FIELD.fullmatch(line) is None:
+        raise bad_request("A trailer field is malformed.")

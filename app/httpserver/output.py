@@ -1,0 +1,71 @@
+"""The way out of a connection: backpressure, and whether a slow reader still reads."""
+
+import asyncio
+from asyncio import Future
+
+from tornado.iostream import StreamClosedError
+
+from app.httpserver.options import Options
+
+
+class Output:
+    """Writes to a transport and knows how much it holds.
+
+    Attributes:
+        is_paused: so much is unsent that nothing more should be written.
+    """
+
+    __slots__ = ("_loop", "_options", "_transport", "_unsent", "_waiters", "is_paused")
+
+    def __init__(
+        self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, options: Options
+    ) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._options = options
+        self._unsent = 0  # When a slow reader was last looked at, and what has been added since.
+        self._waiters: list[Future[None]] = []
+        self.is_paused = False
+
+    def write(self, data: bytes) -> "Future[None] | None":
+        """Send data; return a future when the writer should wait until it is done."""
+        self._transport.write(data)
+        if not self.is_paused:
+            return None
+        self._unsent += len(data)
+        waiter: Future[None] = self._loop.create_future()
+        # A disconnect must not complain about a write that nobody waits for.
+        waiter.add_done_callback(_retrieve)
+        self._waiters.append(waiter)
+        return waiter
+
+    def pause(self) -> None:
+        """Note that the transport holds more than it should."""
+        self.is_paused = True
+        self._unsent = self._transport.get_write_buffer_size()
+
+    def resume(self) -> None:
+        """Note that it does not any more, and let the writers go on."""
+        self.is_paused = False
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def fail(self) -> None:
+        """Tell the writers that the connection is lost."""
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_exception(StreamClosedError())
+
+    def has_moved(self) -> bool:
+        """Tell whether the client has read enough since this was last asked, or the pause began."""
+        unsent = self._transport.get_write_buffer_size()
+        taken, self._unsent = self._unsent - unsent, unsent
+        return taken >= self._options.min_write_bytes
+
+
+def _retrieve(future: "Future[None]") -> None:
+    if not future.cancelled():
+        future.exception()

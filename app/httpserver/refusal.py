@@ -1,0 +1,31 @@
+"""What the server itself answers to a request that it cannot or will not read."""
+
+from http import HTTPStatus
+
+
+class Refusal(Exception):
+    """A request that the server answers itself, and closes the connection after.
+
+    Attributes:
+        status: the status code of the answer.
+        reason: one sentence for the client and the log; never a part of what the client sent.
+        fields: header fields that this status must carry, such as Allow.
+    """
+
+    def __init__(
+        self, status: HTTPStatus, reason: str, fields: tuple[tuple[str, str], ...] = ()
+    ) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+        self.fields = fields
+
+
+def bad_request(reason: str) -> Refusal:
+    """Return the refusal of a message that two parsers could read differently."""
+    return Refusal(HTTPStatus.BAD_REQUEST, reason)
+
+
+def content_too_large() -> Refusal:
+    """Return the refusal of a body above the limit (RFC 9110, section 15.5.14)."""
+    return Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large.")

@@ -1,0 +1,168 @@
+"""The response side of an exchange: what Tornado knows as the connection of a request."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from tornado.httputil import (
+    HTTPConnection,
+    HTTPHeaders,
+    HTTPOutputError,
+    RequestStartLine,
+    ResponseStartLine,
+)
+from tornado.iostream import IOStream
+
+from app.httpserver import encoding
+from app.httpserver.context import Context
+from app.httpserver.framing import RequestHead
+from app.httpserver.peer import Peer
+
+if TYPE_CHECKING:
+    from asyncio import Future
+
+    from app.httpserver.connection import Connection
+
+
+class Response(HTTPConnection):
+    """What the application answers a request with.
+
+    Beside the documented methods of `tornado.httputil.HTTPConnection` it has what RequestHandler
+    and WebSocketHandler call: ``context``, ``stream``, `set_close_callback`, `detach`,
+    `set_max_body_size` and `set_body_timeout`.
+
+    The futures of `write_headers` and `write` are done when the output is below the limit of what
+    may be unsent; awaiting them is how a handler goes at its client's speed.
+    """
+
+    __slots__ = (
+        *("_connection", "_is_chunked", "_left", "body_seconds", "close_callback", "context"),
+        *("has_head", "head", "is_finished", "keep_alive", "max_body_bytes"),
+    )
+
+    def __init__(self, connection: "Connection", head: RequestHead, context: Context) -> None:
+        self._connection = connection
+        self.head = head
+        self.context = context
+        self.close_callback: Callable[[], None] | None = None
+        options = connection.server.options
+        self.max_body_bytes = options.max_body_bytes
+        self.body_seconds = options.body_seconds
+        self.keep_alive = head.keep_alive
+        self.has_head = False  # It has been sent.
+        self.is_finished = False  # Nothing more may be sent.
+        self._is_chunked = False
+        self._left: int | None = None  # Bytes of the body to come; None where nobody has said.
+
+    @property
+    def stream(self) -> Peer:
+        """The connection as `HTTPServerRequest.get_ssl_certificate` looks at it."""
+        return Peer(self._connection)
+
+    def set_close_callback(self, callback: Callable[[], None] | None) -> None:
+        """Call this when the client closes its side after the whole request has been read.
+
+        It may have closed that side alone, so an answer is still sent if one is written.
+        """
+        self.close_callback = callback
+
+    def set_max_body_size(self, max_body_size: int) -> None:
+        """Set the limit of this request's body in bytes; to be called in ``prepare``."""
+        self.max_body_bytes = max_body_size
+
+    def set_body_timeout(self, timeout: float) -> None:
+        """Set the seconds that this request's body may take; to be called in ``prepare``."""
+        self.body_seconds = timeout
+
+    def detach(self) -> IOStream:
+        """Hand the connection over; a WebSocketHandler does this, see `detaching`."""
+        self.is_finished = True
+        self.close_callback = None
+        return self._connection.detach()
+
+    def write_headers(
+        self,
+        start_line: RequestStartLine | ResponseStartLine,
+        headers: HTTPHeaders,
+        chunk: bytes | None = None,
+    ) -> "Future[None]":
+        """Send the head of the response, and a first part of its body.
+
+        Raises:
+            ValueError: a header field holds CR or LF.
+            HTTPOutputError: there is more body than the Content-Length says.
+        """
+        if not isinstance(start_line, ResponseStartLine):
+            raise TypeError("a server answers with a ResponseStartLine")
+        status = start_line.code
+        data = encoding.encode_head(status, start_line.reason, headers.get_all())
+        data += self._framing(status, headers)
+        if "Date" not in headers:
+            data += self._connection.server.clock.date
+        self.has_head = True
+        return self._send(data + b"\r\n" + (self._frame(chunk) if chunk else b""))
+
+    def _framing(self, status: int, headers: HTTPHeaders) -> bytes:
+        """Decide how the response ends; return the fields that say so."""
+        method, _, version = self.head.start_line
+        length = headers.get("Content-Length")
+        if not encoding.allows_body(method, status):
+            self._left = 0
+        elif length is not None:
+            self._left = int(length)
+        elif version == "HTTP/1.1":
+            self._is_chunked = True
+        else:
+            self.keep_alive = False  # The end of the connection is the end of the body.
+        if self._connection.server.is_draining:
+            self.keep_alive = False
+        fields = encoding.CHUNKED if self._is_chunked else b""
+        said = headers.get("Connection")
+        if said is not None:
+            self.keep_alive = self.keep_alive and "close" not in said.lower()
+        elif not self.keep_alive:
+            fields += encoding.CONNECTION_CLOSE
+        elif version == "HTTP/1.0":
+            fields += encoding.CONNECTION_KEEP_ALIVE
+        return fields
+
+    def write(self, chunk: bytes) -> "Future[None]":
+        """Send a part of the body.
+
+        Raises:
+            HTTPOutputError: there is more of it than the Content-Length says.
+        """
+        if not self.has_head:
+            raise RuntimeError("write_headers comes before write")
+        return self._send(self._frame(chunk))
+
+    def _send(self, data: bytes) -> "Future[None]":
+        if self.is_finished:
+            return self._connection.server.closed_future()
+        return self._connection.send(data)
+
+    def _frame(self, chunk: bytes) -> bytes:
+        if self._left is not None:
+            self._left -= len(chunk)
+            if self._left < 0:
+                # Whatever follows would be taken for the next response.
+                self._connection.abort()
+                raise HTTPOutputError("Tried to write more data than Content-Length")
+        # An empty chunk is the end of the body.
+        return encoding.encode_chunk(chunk) if self._is_chunked and chunk else chunk
+
+    def finish(self) -> None:
+        """End the response.
+
+        Raises:
+            HTTPOutputError: there is less body than the Content-Length says.
+        """
+        if self.is_finished:
+            return
+        if self._left:
+            self._connection.abort()
+            raise HTTPOutputError(f"Tried to write {self._left} bytes less than Content-Length")
+        if self._is_chunked:
+            self._connection.send(encoding.LAST_CHUNK)
+        self.is_finished = True
+        self.close_callback = None
+        self._connection.exchange_finished()

@@ -1,0 +1,247 @@
+"""The server: listens, holds what its connections share, drains and closes."""
+
+import asyncio
+import logging
+import socket
+import ssl
+from asyncio import Future
+from collections import Counter
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from tornado.httputil import HTTPServerConnectionDelegate
+from tornado.iostream import StreamClosedError
+from tornado.netutil import bind_sockets
+
+from app.httpserver.answer import Answer, Ready, Refuse, plain_refusal
+from app.httpserver.clock import Clock
+from app.httpserver.connection import Connection
+from app.httpserver.context import is_trusted, peer_context
+from app.httpserver.heads import Heads
+from app.httpserver.listener import Listener
+from app.httpserver.options import Options
+from app.httpserver.refusal import Refusal
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+_BACKLOG = 4096
+"""Connections that the kernel may hold unaccepted; net.core.somaxconn may hold it lower."""
+
+_ACCEPT_TURNS = 100
+"""Turns of the loop in which a drain takes in what the kernel has accepted: 12,800 connections."""
+
+_ARRIVAL_SECONDS = 0.05
+"""For requests that were sent before a drain began, and are still on their way."""
+
+
+@dataclass(slots=True)
+class Statistics:
+    """Counts of a server; all but the first two only grow."""
+
+    connections: int = 0
+    """Open now."""
+
+    in_flight: int = 0
+    """Requests that are being read or answered now, those answered at once left out."""
+
+    accepted: int = 0
+    """Connections ever accepted."""
+
+    requests: int = 0
+    """Requests with a valid head."""
+
+    ready_answers: int = 0
+    """Those of them that the ready function answered."""
+
+    refused: Counter[int] = field(default_factory=Counter)
+    """Requests that the server itself refused, by status."""
+
+    slow_readers: int = 0
+    """Connections that were cut off because their client did not read."""
+
+
+class Server:
+    """Serves a `tornado.web.Application` over HTTP/1.1.
+
+    All methods are to be called on the event loop that is to serve; see the package for an example.
+    """
+
+    def __init__(
+        self,
+        application: HTTPServerConnectionDelegate,
+        *,
+        options: Options | None = None,
+        ready: Ready | None = None,
+        ready_fields: tuple[str, ...] = (),
+        refuse: Refuse = plain_refusal,
+        ssl_options: ssl.SSLContext | None = None,
+    ) -> None:
+        """Make a server that does not listen yet.
+
+        Args:
+            application: what answers: a `tornado.web.Application` or another delegate.
+            options: the limits.
+            ready: asked first about every plain GET and HEAD, see `Ready`; None asks nobody.
+            ready_fields: the header fields that ``ready`` looks at.
+            refuse: renders what the server answers itself; also the place to count and log it.
+            ssl_options: with them the server speaks TLS.
+        """
+        self.application = application
+        self.options = options or Options()
+        self.ready = ready
+        self.statistics = Statistics()
+        self.is_draining = False
+        self.loop = asyncio.get_running_loop()
+        self.heads = Heads(self.options, tuple(name.lower() for name in ready_fields))
+        self.clock = Clock(monotonic=self.loop.time)
+        # A future that is done, for writes that nobody has to wait for.
+        self.done: Future[None] = self.loop.create_future()
+        self.done.set_result(None)
+        self._refuse = refuse
+        self._tls = ssl_options
+        self._listeners: list[Listener] = []
+        self._connections: set[Connection] = set()
+        self._accepting: set[asyncio.Task[Any]] = set()
+        self._none = asyncio.Event()
+        self._none.set()
+
+    # Listening.
+
+    def listen(self, port: int, address: str = "127.0.0.1") -> list[socket.socket]:
+        """Listen on a port of an address, 0 for any free one; return the sockets."""
+        sockets = bind_sockets(port, address, backlog=_BACKLOG)
+        self.add_sockets(sockets)
+        return sockets
+
+    def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
+        """Serve what arrives on listening sockets, TCP or Unix; they are closed by `stop`."""
+        self.clock.start(self.loop)
+        for listening in sockets:
+
+            def accepted(
+                connection: socket.socket, address: Any, family: int = listening.family
+            ) -> None:
+                self._accept(connection, address, socket.AddressFamily(family))
+
+            self._listeners.append(
+                Listener(listening, self.loop, accepted=accepted, has_room=self._has_room)
+            )
+
+    def stop(self) -> None:
+        """Accept no more connections; those that are open go on."""
+        listeners, self._listeners = self._listeners, []
+        for listener in listeners:
+            listener.close()
+        self._stop_clock_after_the_last()
+
+    async def drain(self, seconds: float) -> bool:
+        """Stop, answer what has been asked, and close everything.
+
+        Args:
+            seconds: what takes longer is cut off.
+
+        Returns:
+            Whether everything was answered in time.
+        """
+        # Closing the listening socket would reset connections that the kernel has made already.
+        for _ in range(_ACCEPT_TURNS):
+            if not any(listener.has_waiting for listener in self._listeners):
+                break
+            await asyncio.sleep(0)
+        self.stop()
+        self.is_draining = True
+        await asyncio.sleep(_ARRIVAL_SECONDS)
+        for connection in tuple(self._connections):
+            connection.close_if_idle()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._none.wait()
+        except TimeoutError:
+            await self.close_all_connections()
+            return False
+        return True
+
+    async def close_all_connections(self) -> None:
+        """Close all connections at once; return when they are."""
+        for task in self._accepting:
+            task.cancel()
+        for connection in tuple(self._connections):
+            connection.abort()
+        await self._none.wait()
+
+    def _has_room(self) -> bool:
+        return len(self._connections) + len(self._accepting) < self.options.max_connections
+
+    def _accept(self, accepted: socket.socket, address: Any, family: socket.AddressFamily) -> None:
+        context = peer_context(family, address, is_tls=self._tls is not None)
+        protocol = Connection(self, context, is_trusted=is_trusted(context, family, self.options))
+        task = self.loop.create_task(self._connect(accepted, protocol))
+        self._accepting.add(task)
+        self._none.clear()
+        task.add_done_callback(self._connected)
+
+    async def _connect(self, accepted: socket.socket, protocol: Connection) -> None:
+        # The client's fault, as a rule: gone again, or no TLS.
+        with suppress(OSError):
+            await self.loop.connect_accepted_socket(
+                lambda: protocol,
+                accepted,
+                ssl=self._tls,
+                ssl_handshake_timeout=self.options.head_seconds if self._tls else None,
+            )
+
+    def _connected(self, task: "asyncio.Task[None]") -> None:
+        self._accepting.discard(task)
+        if not self._connections and not self._accepting:
+            self._none.set()
+
+    # What connections call.
+
+    def opened(self, connection: Connection) -> None:
+        """Count a connection."""
+        self._connections.add(connection)
+        self.statistics.accepted += 1
+        self.statistics.connections = len(self._connections)
+
+    def closed(self, connection: Connection) -> None:
+        """Count it no longer."""
+        self._connections.discard(connection)
+        self.statistics.connections = len(self._connections)
+        self.call(self.application.on_close, connection)
+        for listener in self._listeners:
+            listener.resume()
+        if not self._connections and not self._accepting:
+            self._none.set()
+            self._stop_clock_after_the_last()
+
+    def call(self, function: Callable[..., T], *args: Any) -> T | None:
+        """Call the owner's code; log what it raises and return None then."""
+        try:
+            return function(*args)
+        except Exception as error:  # noqa: BLE001 - the owner's, of any kind.
+            self.log_fault(error)
+            return None
+
+    def log_fault(self, error: Exception) -> None:
+        """Log an error of the owner's code."""
+        log.error("uncaught exception in the application", exc_info=error)
+
+    def render(self, refusal: Refusal) -> Answer:
+        """Return the answer of a refusal and count it."""
+        self.statistics.refused[refusal.status] += 1
+        return self.call(self._refuse, refusal) or plain_refusal(refusal)
+
+    def closed_future(self) -> "Future[None]":
+        """Return the future of a write into a closed connection."""
+        future: Future[None] = self.loop.create_future()
+        future.set_exception(StreamClosedError())
+        future.exception()  # Nobody has to look at it.
+        return future
+
+    def _stop_clock_after_the_last(self) -> None:
+        if not self._listeners and not self._connections:
+            self.clock.stop()
