@@ -42,7 +42,9 @@ I/O. `Connection` is one client, on the socket's side a `Channel`; `Exchange` is
 the other side the `Response` that a RequestHandler writes to. `Clock` holds all deadlines.
 """
 
-from app.httpserver.answer import Answer, Ready, ReadyRequest, Refuse, plain_refusal
+from app.httpserver.answer import Answer, Ready, Refuse, plain_refusal
+from app.httpserver.context import Context
+from app.httpserver.framing import ReadyRequest, RequestHead
 from app.httpserver.options import METHODS, Options
 from app.httpserver.refusal import Refusal
 from app.httpserver.server import Server, Statistics
@@ -50,11 +52,13 @@ from app.httpserver.server import Server, Statistics
 __all__ = [
     "METHODS",
     "Answer",
+    "Context",
     "Options",
     "Ready",
     "ReadyRequest",
     "Refusal",
     "Refuse",
+    "RequestHead",
     "Server",
     "Statistics",
     "plain_refusal",

@@ -1,25 +1,13 @@
-"""Answers that are kept ready as bytes, and the questions they answer."""
+"""Answers that are kept ready as bytes, and who gives them."""
 
 from collections.abc import Awaitable, Callable, Iterable
 from http import HTTPStatus
 from typing import NamedTuple
 
+from app.httpserver.context import Context
 from app.httpserver.encoding import encode_head
+from app.httpserver.framing import ReadyRequest, RequestHead
 from app.httpserver.refusal import Refusal
-
-
-class ReadyRequest(NamedTuple):
-    """What a ready function sees of a request; equal requests are equal, so it can be a key."""
-
-    method: str
-    """GET or HEAD."""
-
-    target: str
-    """Path and query, as they were sent."""
-
-    values: tuple[str | None, ...]
-    """The header fields that the server was told to look for, in that order; None where one is
-    missing. Values of a repeated field are joined by a comma and a space (RFC 9110, 5.2)."""
 
 
 class Answer(NamedTuple):
@@ -60,11 +48,14 @@ It is asked about plain GET and HEAD requests only: HTTP/1.1, without a body and
 that changes how a request must be treated (`framing.UNUSUAL`).
 """
 
-Refuse = Callable[[Refusal], Answer]
-"""Renders what the server itself answers; called once for each request that is refused."""
+Refuse = Callable[[Refusal, Context, RequestHead | None], Answer]
+"""Renders what the server itself answers; called once for each request that is refused.
+
+It is told by whom, and with which head if that was valid; the place to count and log it as well.
+"""
 
 
-def plain_refusal(refusal: Refusal) -> Answer:
+def plain_refusal(refusal: Refusal, _context: Context, _head: RequestHead | None) -> Answer:
     """Render a refusal as a line of text."""
     return Answer.build(
         refusal.status,

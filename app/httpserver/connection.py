@@ -250,7 +250,10 @@ class Connection(Channel):
         self._held.clear()
         self._end_exchange()
         self.stage = Stage.CLOSED
-        return detach_stream(self._transport, held)
+        stream = detach_stream(self._transport, held)
+        if self._transport.get_protocol() is not self:
+            self.connection_lost(None)  # Nobody else would tell.
+        return stream
 
     def fail(self, error: Exception) -> None:
         """End what the application cannot go on with."""
@@ -267,11 +270,15 @@ class Connection(Channel):
 
     def refuse(self, refusal: Refusal) -> None:
         """Answer a request that cannot be served, unless its answer has begun, and close."""
-        has_begun = self._exchange is not None and self._exchange.has_head
+        exchange = self._exchange
         self._drop_exchange()
         self._held.clear()
-        if not has_begun:
-            self.send_answer(self.server.render(refusal), keep_alive=False)
+        if exchange is None:
+            answer = self.server.render(refusal, self._context, None)
+            self.send_answer(answer, keep_alive=False)
+        elif not exchange.has_head:
+            answer = self.server.render(refusal, exchange.context, exchange.head)
+            self.send_answer(answer, keep_alive=False)
         self.close(lingering=True)
 
     def close_if_idle(self) -> None:

@@ -28,10 +28,10 @@ class Context:
         return self.remote_ip
 
 
-def peer_context(family: socket.AddressFamily, address: Any, *, is_tls: bool) -> Context:
+def peer_context(family: socket.AddressFamily, address: Any, scheme: str) -> Context:
     """Return the context of a connection as the kernel tells it."""
     is_ip = family in (socket.AF_INET, socket.AF_INET6)
-    return Context(address[0] if is_ip else _UNKNOWN_IP, "https" if is_tls else "http")
+    return Context(address[0] if is_ip else _UNKNOWN_IP, scheme)
 
 
 def is_trusted(context: Context, family: socket.AddressFamily, options: Options) -> bool:

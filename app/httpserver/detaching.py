@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from asyncio import Future
+from contextlib import suppress
 
 from tornado.iostream import IOStream
 
@@ -56,23 +56,22 @@ class _Bridge(asyncio.Protocol):
     def __init__(self, transport: asyncio.Transport, far: socket.socket, first: bytes) -> None:
         self._transport = transport
         self._far = far
-        self._loop = asyncio.get_running_loop()
         self._may_write = asyncio.Event()
         self._may_write.set()
-        self._to_stream: asyncio.Queue[bytes] = asyncio.Queue()
-        self._to_stream.put_nowait(first)
+        self._received: asyncio.Queue[bytes] = asyncio.Queue()
+        self._received.put_nowait(first)
+        self._loop = asyncio.get_event_loop()
+        self._task = self._loop.create_task(self._carry())
         transport.resume_reading()
-        self._tasks = asyncio.gather(self._inbound(), self._outbound())
-        self._tasks.add_done_callback(self._end)
 
     def data_received(self, data: bytes) -> None:
-        """Pass on what the client sends."""
-        self._to_stream.put_nowait(data)
+        """Pass on what the client sends, before more of it is read."""
+        self._received.put_nowait(data)
         self._transport.pause_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let the stream see its end."""
-        self._tasks.cancel()
+        self._task.cancel()
 
     def pause_writing(self) -> None:
         """Read no more from the stream."""
@@ -82,20 +81,22 @@ class _Bridge(asyncio.Protocol):
         """Read from it again."""
         self._may_write.set()
 
-    async def _inbound(self) -> None:
-        while True:
-            await self._loop.sock_sendall(self._far, await self._to_stream.get())
-            if self._to_stream.empty():
-                self._transport.resume_reading()
+    async def _carry(self) -> None:
+        inbound = self._loop.create_task(self._carry_inbound())
+        try:
+            while data := await self._loop.sock_recv(self._far, _READ_BYTES):
+                self._transport.write(data)
+                await self._may_write.wait()
+        except OSError:
+            pass  # The stream was closed with input unread.
+        finally:
+            inbound.cancel()
+            self._far.close()
+            self._transport.close()
 
-    async def _outbound(self) -> None:
-        while data := await self._loop.sock_recv(self._far, _READ_BYTES):
-            self._transport.write(data)
-            await self._may_write.wait()
-        raise ConnectionResetError("the stream was closed")
-
-    def _end(self, tasks: "Future[tuple[None, None]]") -> None:
-        if not tasks.cancelled():
-            tasks.exception()
-        self._far.close()
-        self._transport.close()
+    async def _carry_inbound(self) -> None:
+        with suppress(OSError):  # The other direction notices too.
+            while True:
+                await self._loop.sock_sendall(self._far, await self._received.get())
+                if self._received.empty():
+                    self._transport.resume_reading()

@@ -7,7 +7,7 @@ from http import HTTPStatus
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
 CONNECTION_CLOSE = b"Connection: close\r\n"
-CONNECTION_KEEP_ALIVE = b"Connection: keep-alive\r\n"
+CONNECTION_KEEP_ALIVE = b"Connection: Keep-Alive\r\n"
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
 
 

@@ -9,10 +9,10 @@ import re
 import sys
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import NamedTuple
 
 from tornado.httputil import RequestStartLine
 
-from app.httpserver.answer import ReadyRequest
 from app.httpserver.head import Fields, RawHead
 from app.httpserver.options import Options
 from app.httpserver.refusal import Refusal, bad_request
@@ -34,6 +34,20 @@ _ABSOLUTE_FORM = re.compile(r"https?://([^/?#]*)(/[^#]*|\?[^#]*|)", re.IGNORECAS
 _DIGITS = re.compile(r"[0-9]+")
 _DIGITS_THAT_FIT = 18
 _ASCII_LIST = re.compile(r"[!-~ \t]+")
+
+
+class ReadyRequest(NamedTuple):
+    """What a ready function sees of a request; equal requests are equal, so it can be a key."""
+
+    method: str
+    """GET or HEAD."""
+
+    target: str
+    """Path and query, as they were sent."""
+
+    values: tuple[str | None, ...]
+    """The header fields that the server was told to look for, in that order; None where one is
+    missing. Values of a repeated field are joined by a comma and a space (RFC 9110, 5.2)."""
 
 
 @dataclass(frozen=True, slots=True)

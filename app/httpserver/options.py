@@ -14,6 +14,10 @@ class Options:
     methods: frozenset[str] = METHODS
     """Methods that reach the application; another one gets 501, CONNECT and TRACE get 405."""
 
+    scheme: str | None = None
+    """What the application takes for the scheme: http or https; None goes by whether the server
+    speaks TLS itself. For one behind a proxy that does and says nothing about it."""
+
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     """Peers whose X-Forwarded-For and X-Forwarded-Proto are believed. Nobody's, by default: any
     client can send these fields."""

@@ -108,7 +108,7 @@ class Response(HTTPConnection):
         if not encoding.allows_body(method, status):
             self._left = 0
         elif length is not None:
-            self._left = int(length)
+            self._left = _length(length)
         elif version == "HTTP/1.1":
             self._is_chunked = True
         else:
@@ -119,10 +119,10 @@ class Response(HTTPConnection):
         said = headers.get("Connection")
         if said is not None:
             self.keep_alive = self.keep_alive and "close" not in said.lower()
+        elif version == "HTTP/1.0":
+            fields += encoding.CONNECTION_KEEP_ALIVE if self.keep_alive else b""
         elif not self.keep_alive:
             fields += encoding.CONNECTION_CLOSE
-        elif version == "HTTP/1.0":
-            fields += encoding.CONNECTION_KEEP_ALIVE
         return fields
 
     def write(self, chunk: bytes) -> "Future[None]":
@@ -166,3 +166,10 @@ class Response(HTTPConnection):
         self.is_finished = True
         self.close_callback = None
         self._connection.exchange_finished()
+
+
+def _length(value: str) -> int:
+    # int() alone would take "+5" and "5_0", which a client reads differently.
+    if not (value.isascii() and value.isdigit()):
+        raise ValueError(f"not a Content-Length: {value!r}")
+    return int(value)

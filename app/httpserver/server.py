@@ -1,7 +1,6 @@
 """The server: listens, holds what its connections share, drains and closes."""
 
 import asyncio
-import logging
 import socket
 import ssl
 from asyncio import Future
@@ -13,20 +12,20 @@ from typing import Any, TypeVar
 
 from tornado.httputil import HTTPServerConnectionDelegate
 from tornado.iostream import StreamClosedError
+from tornado.log import app_log
 from tornado.netutil import bind_sockets
 
 from app.httpserver.answer import Answer, Ready, Refuse, plain_refusal
 from app.httpserver.clock import Clock
 from app.httpserver.connection import Connection
-from app.httpserver.context import is_trusted, peer_context
+from app.httpserver.context import Context, is_trusted, peer_context
+from app.httpserver.framing import RequestHead
 from app.httpserver.heads import Heads
 from app.httpserver.listener import Listener
 from app.httpserver.options import Options
 from app.httpserver.refusal import Refusal
 
 T = TypeVar("T")
-
-log = logging.getLogger(__name__)
 
 _BACKLOG = 4096
 """Connections that the kernel may hold unaccepted; net.core.somaxconn may hold it lower."""
@@ -67,7 +66,7 @@ class Statistics:
 class Server:
     """Serves a `tornado.web.Application` over HTTP/1.1.
 
-    All methods are to be called on the event loop that is to serve; see the package for an example.
+    It serves on the event loop that is current when it is made; see the package for an example.
     """
 
     def __init__(
@@ -95,7 +94,7 @@ class Server:
         self.ready = ready
         self.statistics = Statistics()
         self.is_draining = False
-        self.loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_event_loop()  # It need not run yet, as with Tornado's own server.
         self.heads = Heads(self.options, tuple(name.lower() for name in ready_fields))
         self.clock = Clock(monotonic=self.loop.time)
         # A future that is done, for writes that nobody has to wait for.
@@ -177,7 +176,8 @@ class Server:
         return len(self._connections) + len(self._accepting) < self.options.max_connections
 
     def _accept(self, accepted: socket.socket, address: Any, family: socket.AddressFamily) -> None:
-        context = peer_context(family, address, is_tls=self._tls is not None)
+        scheme = self.options.scheme or ("http" if self._tls is None else "https")
+        context = peer_context(family, address, scheme)
         protocol = Connection(self, context, is_trusted=is_trusted(context, family, self.options))
         task = self.loop.create_task(self._connect(accepted, protocol))
         self._accepting.add(task)
@@ -227,13 +227,14 @@ class Server:
             return None
 
     def log_fault(self, error: Exception) -> None:
-        """Log an error of the owner's code."""
-        log.error("uncaught exception in the application", exc_info=error)
+        """Log an error of the owner's code, where Tornado logs those of its handlers."""
+        app_log.error("Uncaught exception", exc_info=error)
 
-    def render(self, refusal: Refusal) -> Answer:
+    def render(self, refusal: Refusal, context: Context, head: RequestHead | None) -> Answer:
         """Return the answer of a refusal and count it."""
         self.statistics.refused[refusal.status] += 1
-        return self.call(self._refuse, refusal) or plain_refusal(refusal)
+        answer = self.call(self._refuse, refusal, context, head)
+        return answer or plain_refusal(refusal, context, head)
 
     def closed_future(self) -> "Future[None]":
         """Return the future of a write into a closed connection."""
