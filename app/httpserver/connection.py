@@ -218,11 +218,11 @@ class Connection(Channel):
         context = self._context
         if self._is_trusted:
             context = forwarded_context(context, head, self.server.options)
-        self._exchange = Exchange(self, head, context)
+        exchange = self._exchange = Exchange(self, head, context)
         self.stage = Stage.REQUEST
         self.deadline = inf
         self.server.statistics.in_flight += 1
-        self._exchange.begin()
+        exchange.begin()
 
     # What an exchange calls.
 
@@ -255,7 +255,7 @@ class Connection(Channel):
             self.connection_lost(None)  # Nobody else would tell.
         return stream
 
-    def fail(self, error: Exception) -> None:
+    def fail(self, error: BaseException) -> None:
         """End what the application cannot go on with."""
         if isinstance(error, Refusal):
             self.refuse(error)

@@ -97,9 +97,12 @@ class Exchange(Response):
             if awaitable is None:
                 then()
                 return
-        except Exception as error:  # noqa: BLE001 - the application's, of any kind.
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - the application's.
             self._connection.fail(error)
-            return
+        else:
+            self._wait(awaitable, then)
+
+    def _wait(self, awaitable: Awaitable[None], then: Callable[[], None]) -> None:
         since = self._connection.server.clock.now
 
         def given(future: "Future[None]") -> None:

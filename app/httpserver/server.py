@@ -226,7 +226,7 @@ class Server:
             self.log_fault(error)
             return None
 
-    def log_fault(self, error: Exception) -> None:
+    def log_fault(self, error: BaseException) -> None:
         """Log an error of the owner's code, where Tornado logs those of its handlers."""
         app_log.error("Uncaught exception", exc_info=error)
 
