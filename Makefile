@@ -55,6 +55,14 @@ freeze: $(VENV)/test ## Write the installed versions to conf/constraints.txt
 	{ sed -n 1p conf/constraints.txt; $(BIN)/pip freeze --all --exclude-editable --exclude pip; } > $(VENV)/freeze
 	mv $(VENV)/freeze conf/constraints.txt
 
+.PHONY: bench
+bench: $(VENV)/test ## Compare the HTTP core with nginx and other servers, about 12 min (FLAGS="...")
+	$(BIN)/python -m benchmarks.http $(FLAGS)
+
+.PHONY: fuzz
+fuzz: $(VENV)/test ## Compare the HTTP core's reading with h11's and Tornado's (SECONDS=1800)
+	$(BIN)/python tests/fuzz.py --seconds $(or $(SECONDS),1800) $(FLAGS)
+
 .PHONY: clean
 clean: ## Remove the environment and caches; data in var/ stays
 	rm -rf $(VENV) *.egg-info .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -13,7 +13,6 @@ from app.storage.todos import MongoTodoRepository
 from handlers import ROUTES
 from handlers.application import TodoApplication
 from handlers.base import Dependencies
-from handlers.in_flight import InFlight
 from handlers.openapi import build_document
 
 
@@ -62,9 +61,7 @@ def make_application(
         todos=TodoService(repository, clock),
         health=health,
         metrics=metrics,
-        in_flight=InFlight(metrics),
         openapi=build_document(ROUTES),
-        max_body_bytes=settings.max_body_bytes,
         max_start=settings.max_start,
         retry_after_seconds=settings.retry_after_seconds,
     )

@@ -6,7 +6,6 @@ JSON object. Everything goes to standard error.
 """
 
 import logging
-import re
 import sys
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -28,7 +27,6 @@ _ACCESS_FIELDS = (
     *("http.request.method", "url.path", "http.response.status_code"),
     *("duration_ms", "request_id"),
 )
-_VALUE = re.compile("[:'\"]")
 _COLOURS = {"WARNING": "\x1b[33m", "ERROR": "\x1b[31m", "CRITICAL": "\x1b[31m"}
 
 
@@ -52,21 +50,10 @@ def configure_logging(*, level: str, log_format: str, access_log: bool) -> None:
     root.setLevel(level.upper())
     access.disabled = not access_log
     logging.captureWarnings(capture=True)  # Python's warnings are lines like all others.
-    logging.getLogger("tornado.general").addFilter(_without_values)
     # The driver's own log of every command and heartbeat is for debugging the driver.
     logging.getLogger("pymongo").setLevel(logging.WARNING)
     # "Using selector: ..." at every start.
     logging.getLogger("asyncio").setLevel(max(logging.INFO, root.level))
-
-
-def _without_values(record: logging.LogRecord) -> bool:
-    """Leave out what a client sent from what Tornado says of it: it may be long, or a secret."""
-    if isinstance(record.args, tuple):
-        record.args = tuple(
-            _VALUE.split(str(value))[0].rstrip() if isinstance(value, Exception) else value
-            for value in record.args
-        )
-    return True
 
 
 def shorten(text: str) -> str:

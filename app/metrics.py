@@ -4,6 +4,8 @@ Names and labels follow OpenTelemetry's semantic conventions for HTTP servers an
 clients, written the Prometheus way.
 """
 
+from collections.abc import Callable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
@@ -44,6 +46,11 @@ class Metrics:
             "Requests that are being read or answered.",
             registry=self._registry,
         )
+        self._connections = Gauge(
+            "http_server_open_connections",
+            "Connections of clients that are open.",
+            registry=self._registry,
+        )
         self._operations = Histogram(
             "db_client_operation_duration_seconds",
             "Time of a database operation, waiting for a connection included.",
@@ -68,9 +75,12 @@ class Metrics:
         label = method if method in METHODS else "_OTHER"
         self._requests.labels(label, route, str(status), scheme).observe(seconds)
 
-    def active_requests(self, number: int) -> None:
-        """Record how many requests are being read or answered."""
-        self._active.set(number)
+    def watch_server(
+        self, *, active_requests: Callable[[], float], open_connections: Callable[[], float]
+    ) -> None:
+        """Ask the server, whenever the metrics are rendered, for what it counts itself."""
+        self._active.set_function(active_requests)
+        self._connections.set_function(open_connections)
 
     def storage_operation(self, name: str, outcome: str, seconds: float) -> None:
         """Record a database operation; ``outcome`` is ok, unavailable or error."""

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-import select
+import resource
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -11,16 +11,16 @@ from contextlib import asynccontextmanager, suppress
 from time import perf_counter
 from typing import Any
 
-from tornado.httpserver import HTTPServer
-
 from app.bootstrap import make_application, make_health, make_repository
 from app.domain.todo import PUBLIC_OWNER
 from app.errors import StorageUnavailable
+from app.httpserver import Options, Server
 from app.metrics import Metrics
 from app.resources import open_resources
 from app.settings import Settings
 from app.storage.todos import MongoTodoRepository
 from handlers.application import TodoApplication
+from handlers.refusals import refusals
 
 log = logging.getLogger(__name__)
 
@@ -30,11 +30,8 @@ _RETRY_SECONDS = 1.0
 _LAG_INTERVAL_SECONDS = 0.5
 """Between two measurements of the event loop: often enough to catch a blocking call, and free."""
 
-_ACCEPT_TURNS = 100
-"""Turns of the loop for connections that wait to be accepted; each takes up to 128."""
-
-_ARRIVAL_SECONDS = 0.05
-"""For requests that were sent before their connection was accepted to arrive and be counted."""
+_RESERVED_DESCRIPTORS = 256
+"""For everything but clients: connections to MongoDB and Redis, files, the event loop."""
 
 _INTERRUPTED = 130
 """The exit code of a program that Ctrl-C ended, as shells give it."""
@@ -74,7 +71,7 @@ async def serve(
             application = make_application(
                 settings, repository=repository, health=health, metrics=metrics
             )
-            server = make_server(settings, application)
+            server = make_server(settings, application, metrics)
             server.add_sockets(sockets)
             try:
                 on_listening(preparation.done())
@@ -82,19 +79,39 @@ async def serve(
                     await stopped
             finally:
                 health.draining = True
-                await _drain(server, sockets, application, settings.drain_seconds)
+                await _drain(server, settings.drain_seconds)
 
 
-def make_server(settings: Settings, application: TodoApplication) -> HTTPServer:
+def make_server(settings: Settings, application: TodoApplication, metrics: Metrics) -> Server:
     """Return the HTTP server of the application, with the limits of the settings."""
-    return HTTPServer(
-        application,
-        max_header_size=settings.max_header_bytes,
-        idle_connection_timeout=settings.idle_timeout_seconds,
-        body_timeout=settings.body_timeout_seconds,
-        # The handlers bound the body, so that a client is told 413 in our words.
-        max_body_size=2**63,
+    options = Options(
+        trusted_proxies=settings.trusted_networks,
+        max_request_line_bytes=settings.max_request_line_bytes,
+        max_field_bytes=settings.max_header_field_bytes,
+        max_fields=settings.max_header_fields,
+        max_fields_bytes=settings.max_header_bytes,
+        max_body_bytes=settings.max_body_bytes,
+        max_held_bytes=settings.max_pipelined_bytes,
+        head_seconds=settings.header_timeout_seconds,
+        body_seconds=settings.body_timeout_seconds,
+        min_body_rate=settings.min_body_rate,
+        idle_seconds=settings.idle_timeout_seconds,
+        write_seconds=settings.write_timeout_seconds,
+        max_connections=min(settings.max_connections, _descriptors() - _RESERVED_DESCRIPTORS),
     )
+    server = Server(application, options=options, refuse=refusals(metrics))
+    metrics.watch_server(
+        active_requests=lambda: server.statistics.in_flight,
+        open_connections=lambda: server.statistics.connections,
+    )
+    return server
+
+
+def _descriptors() -> int:
+    """Raise the limit of open files to what is allowed, and return it."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard
 
 
 def _stop_on_signals() -> asyncio.Event:
@@ -124,31 +141,12 @@ async def _first_of(*tasks: "asyncio.Task[Any]", within: float | None = None) ->
     return ended[0] if ended else None
 
 
-async def _drain(
-    server: HTTPServer, sockets: list[socket.socket], application: TodoApplication, seconds: float
-) -> None:
-    await _accept_waiting(sockets)
-    server.stop()
+async def _drain(server: Server, seconds: float) -> None:
+    await server.stop_after_waiting()
     log.info("stopping: no new connections, waiting for requests in flight")
-    server.conn_params.no_keep_alive = True  # What is still asked is answered with a close.
-    await asyncio.sleep(_ARRIVAL_SECONDS)
-    try:
-        async with asyncio.timeout(seconds):
-            await application.in_flight.wait_until_none()
-    except TimeoutError:
+    if not await server.drain(seconds):
         log.warning("cutting off requests that take longer than %g s", seconds)
-    await server.close_all_connections()
-
-
-async def _accept_waiting(sockets: list[socket.socket]) -> None:
-    """Take in the connections that the kernel has made already: closing now would reset them."""
-    poll = select.poll()
-    for listening in sockets:
-        poll.register(listening, select.POLLIN)
-    for _ in range(_ACCEPT_TURNS):
-        if not poll.poll(0):
-            return
-        await asyncio.sleep(0)
+        await server.close_all_connections()
 
 
 async def _prepare(repository: MongoTodoRepository) -> None:

@@ -10,11 +10,13 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from app.settings_row import Setting, SettingsError, setting
+from app.settings_http import HttpSettings
+from app.settings_row import GROUPS, Setting, SettingsError, setting
 
 __all__ = ["TABLE", "Settings", "SettingsError", "is_loopback"]
 
@@ -24,7 +26,7 @@ WRITE_CONCERN = re.compile("majority|[1-9]|[1-4][0-9]|50")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(HttpSettings):
     """Every setting of a process, checked once, when it is made.
 
     Raises:
@@ -51,6 +53,12 @@ class Settings:
         group="Listening",
         help="listen on an address that other machines can reach",
         reason="Without authentication whoever reaches the service can read and change every todo.",
+    )
+    trusted_proxies: str = setting(
+        "none",
+        group="Listening",
+        help="networks whose X-Forwarded-For and -Proto are believed: 127.0.0.0/8,10.1.2.3, say",
+        reason="Whoever is believed can choose the client address that is logged.",
     )
     data_dir: Path = setting(
         Path("var"),
@@ -105,24 +113,6 @@ class Settings:
         maximum=100_000,
         reason="A longer queue would only pass its deadline in memory.",
     )
-    max_body_bytes: int = setting(
-        65536,
-        group="Limits",
-        help="largest request body; a larger one gets 413",
-        unit="bytes",
-        minimum=1024,
-        maximum=16_777_216,
-        reason="A todo of 4096 characters takes at most 49,152 bytes when escaped.",
-    )
-    max_header_bytes: int = setting(
-        16384,
-        group="Limits",
-        help="largest request line and headers together; a larger one ends the connection",
-        unit="bytes",
-        minimum=1024,
-        maximum=1_048_576,
-        reason="Room for long cookies; every connection can make the process hold this much.",
-    )
     max_start: int = setting(
         10_000,
         group="Limits",
@@ -158,24 +148,6 @@ class Settings:
         minimum=0.01,
         maximum=10.0,
         reason="A cache slower than the storage behind it is of no use.",
-    )
-    body_timeout_seconds: float = setting(
-        30.0,
-        group="Time limits",
-        help="deadline for a request body to arrive",
-        unit="seconds",
-        minimum=0.1,
-        maximum=3600.0,
-        reason="A 64 KiB body takes less even at 20 kbit/s; a slower one holds its connection.",
-    )
-    idle_timeout_seconds: float = setting(
-        75.0,
-        group="Time limits",
-        help="how long a connection without a request stays open, and a request's head may take",
-        unit="seconds",
-        minimum=0.1,
-        maximum=3600.0,
-        reason="Above the 60 s of nginx's upstream keepalive, so that nginx closes first.",
     )
     drain_seconds: float = setting(
         25.0,
@@ -227,6 +199,20 @@ class Settings:
             row.check(getattr(self, row.name))
         self._check_write_concern()
         self._check_host()
+        self.trusted_networks  # noqa: B018 - so that a wrong one is found now.
+
+    @property
+    def trusted_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The networks of `trusted_proxies`."""
+        if self.trusted_proxies == "none":
+            return ()
+        try:
+            names = self.trusted_proxies.split(",")
+            return tuple(ipaddress.ip_network(name.strip()) for name in names)
+        except ValueError as error:
+            raise TABLE["trusted_proxies"].error(
+                f"must be none, or networks with commas between them: {error}"
+            ) from None
 
     def _check_write_concern(self) -> None:
         if not WRITE_CONCERN.fullmatch(self.mongo_write_concern):
@@ -252,11 +238,12 @@ def is_loopback(host: str) -> bool:
 
 
 def _read_table() -> Mapping[str, Setting]:
-    rows: dict[str, Setting] = {}
+    rows: list[Setting] = []
     for column in fields(Settings):
         row: dict[str, Any] = {"kind": column.type, "default": column.default, **column.metadata}
-        rows[column.name] = Setting(name=column.name, **row)
-    return MappingProxyType(rows)
+        rows.append(Setting(name=column.name, **row))
+    rows.sort(key=lambda row: GROUPS.index(row.group))
+    return MappingProxyType({row.name: row for row in rows})
 
 
 TABLE: Mapping[str, Setting] = _read_table()

@@ -5,10 +5,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, get_args
 
 Value = str | int | float | bool | Path
 Group = Literal["Listening", "Servers", "Limits", "Time limits", "Logging"]
+GROUPS: tuple[Group, ...] = get_args(Group)
+"""In the order in which people see them."""
 T = TypeVar("T", bound=Value)
 
 BOOLEAN_WORDS = {

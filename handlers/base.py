@@ -4,9 +4,8 @@ import hashlib
 import logging
 import re
 import secrets
-from asyncio import Future
-from collections.abc import Awaitable
-from http import HTTPStatus
+from collections.abc import Awaitable, Mapping
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import msgspec
@@ -21,18 +20,23 @@ from app.metrics import METHODS, Metrics
 from app.services.health import HealthService
 from app.services.todos import TodoService
 from handlers.conditions import parse_tags
-from handlers.in_flight import InFlight
 from handlers.operation import JSON, Operation, operation_of
-from handlers.problems import RequestProblem, problem_of
+from handlers.problems import PROBLEM_JSON, RequestProblem, problem_of
 from handlers.validation import parse_json
 
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
+ALWAYS: Mapping[str, str] = MappingProxyType({
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+})  # fmt: skip
+"""What every answer carries, unless it says otherwise."""
+
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
-_KNOWN = METHODS | {"CONNECT", "TRACE"}
-_DIGITS = re.compile(r"[0-9]+")
 
 
 class Dependencies(Struct, frozen=True, kw_only=True):
@@ -41,10 +45,8 @@ class Dependencies(Struct, frozen=True, kw_only=True):
     todos: TodoService
     health: HealthService
     metrics: Metrics
-    in_flight: InFlight
     openapi: bytes
     """The OpenAPI document, as JSON."""
-    max_body_bytes: int
     max_start: int
     """Largest ``start`` of the first version's list."""
     retry_after_seconds: int
@@ -67,7 +69,7 @@ class Route(Struct, frozen=True):
         return re.fullmatch(self.pattern, path) is not None
 
 
-@stream_request_body  # So that a body above the limit is refused before it is read.
+@stream_request_body  # So that Tornado does not parse forms: `handlers.v0` does, strictly.
 class BaseHandler(RequestHandler):
     """Base of all handlers; see `Dependencies` for what it is given."""
 
@@ -86,46 +88,18 @@ class BaseHandler(RequestHandler):
         self.clear_header("Server")
         self.clear_header("Content-Type")  # Set by who writes a body; some answers have none.
         self.set_header("X-Request-Id", self.request_id)
-        self.set_header("X-Content-Type-Options", "nosniff")
-        self.set_header("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-        self.set_header("Referrer-Policy", "no-referrer")
-        self.set_header("Cache-Control", "no-store")
+        for name, value in ALWAYS.items():
+            self.set_header(name, value)
 
     def prepare(self) -> Awaitable[None] | None:
-        """Refuse by its head what would not be read."""
+        """Let what is logged from here on carry the request's id."""
         log.request_id.set(self.request_id)
-        length = self.request.headers.get("Content-Length", "").lstrip("0")
-        # Anything but digits is the server's to refuse.
-        if _DIGITS.fullmatch(length) and (
-            len(length) > len(str(self.dependencies.max_body_bytes))
-            or int(length) > self.dependencies.max_body_bytes
-        ):
-            raise self._too_large()
         return None
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
-        """Gather the body; one without a declared length may still turn out too large."""
-        if len(self._body) + len(chunk) <= self.dependencies.max_body_bytes:
-            self._body += chunk
-        else:  # Once it is answered, nothing more of the body arrives.
-            self.write_problem(self._too_large())
+        """Gather the body, which the server holds below its limit."""
+        self._body += chunk
         return None
-
-    def _too_large(self) -> RequestProblem:
-        limit = self.dependencies.max_body_bytes
-        return RequestProblem(
-            "content-too-large",
-            f"A body may have {limit} bytes at most.",
-            headers={"Connection": "close"},
-        )
-
-    def finish(self, chunk: str | bytes | dict[str, Any] | None = None) -> Future[None]:
-        """End the answer; the request is in flight until its last byte is with the kernel."""
-        sent = super().finish(chunk)
-        connection = self.request.connection
-        if connection is not None:
-            sent.add_done_callback(lambda _: self.dependencies.in_flight.leave(connection))
-        return sent
 
     def head(self, *args: str, **kwargs: str) -> Any:
         """Answer as GET does; Tornado leaves the body out."""
@@ -215,8 +189,6 @@ class BaseHandler(RequestHandler):
         """Render an error that Tornado caught as a problem document."""
         # Without one, the process ends under the request: nobody will read this, but it is logged.
         error = kwargs["exc_info"][1] if "exc_info" in kwargs else StorageUnavailable()
-        if status_code == HTTPStatus.METHOD_NOT_ALLOWED and self.request.method not in _KNOWN:
-            error = RequestProblem("not-implemented", "No address has this method.")
         self.write_problem(
             problem_of(error, retry_after_seconds=self.dependencies.retry_after_seconds)
         )
@@ -229,7 +201,7 @@ class BaseHandler(RequestHandler):
             self.set_header("Allow", ", ".join(self.allowed_methods()))
         for name, value in problem.headers.items():
             self.set_header(name, value)
-        self.set_header("Content-Type", "application/problem+json")
+        self.set_header("Content-Type", PROBLEM_JSON)
         self.finish(msgspec.json.encode(problem.render(self.request_id)))
 
     def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:

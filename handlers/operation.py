@@ -9,12 +9,14 @@ from typing import Any, TypeVar
 
 from msgspec import Struct
 
+from handlers.problems import REFUSALS
+
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 FORM = "application/x-www-form-urlencoded"
 TEXT = "text/plain"
 
-ANYWHERE = ("content-too-large", "internal-error")
+ANYWHERE = (*REFUSALS, "internal-error")
 """Problems that every operation may answer with."""
 
 

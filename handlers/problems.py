@@ -28,12 +28,18 @@ class ProblemType(Struct, frozen=True):
     advice: str
 
 
+PROBLEM_JSON = "application/problem+json"
+"""The media type of every error (RFC 9457, section 3)."""
+
 PROBLEMS: Mapping[str, ProblemType] = {
     "invalid-parameter": ProblemType(
         400, "Invalid parameter", "`errors` names the query parameter or form field."
     ),
     "invalid-header": ProblemType(
         400, "Invalid header field", "`errors` names the header field that cannot be understood."
+    ),
+    "malformed-request": ProblemType(
+        400, "Malformed request", "This is no valid HTTP/1.1; `detail` says what is wrong with it."
     ),
     "malformed-json": ProblemType(
         400, "Malformed JSON", "Send one JSON document in UTF-8, without repeated names or NaN."
@@ -47,6 +53,9 @@ PROBLEMS: Mapping[str, ProblemType] = {
     "method-not-allowed": ProblemType(
         405, "Method not allowed", "The `Allow` header field lists the methods this address has."
     ),
+    "request-timeout": ProblemType(
+        408, "Request timeout", "The request did not arrive in time, or too slowly; repeat it."
+    ),
     "precondition-failed": ProblemType(
         412,
         "Precondition failed",
@@ -56,24 +65,38 @@ PROBLEMS: Mapping[str, ProblemType] = {
     "content-too-large": ProblemType(
         413, "Content too large", "The body is above the limit and was not read."
     ),
+    "uri-too-long": ProblemType(414, "URI too long", "The request line is above the limit."),
     "unsupported-media-type": ProblemType(
         415,
         "Unsupported media type",
         "`Accept-Post` or `Accept-Patch` says what this address reads; compressed bodies are "
         "not read.",
     ),
+    "expectation-failed": ProblemType(
+        417, "Expectation failed", "The only expectation that can be met is `100-continue`."
+    ),
     "invalid-content": ProblemType(
         422, "Invalid content", "`errors` points to the member that is wrong and says why."
+    ),
+    "header-fields-too-large": ProblemType(
+        431,
+        "Header fields too large",
+        "The header fields, or the trailers of a body, are too many or too long.",
     ),
     "internal-error": ProblemType(
         500, "Internal error", "A fault of ours. It is logged under the request id: report that."
     ),
-    "not-implemented": ProblemType(501, "Not implemented", "No address here has this method."),
+    "not-implemented": ProblemType(
+        501, "Not implemented", "No address here has this method, or reads this transfer coding."
+    ),
     "storage-unavailable": ProblemType(
         503,
         "Storage unavailable",
         "The database did not answer in time. A write may or may not have taken place: read "
         "before you repeat it. `Retry-After` says when to try again.",
+    ),
+    "http-version-not-supported": ProblemType(
+        505, "HTTP version not supported", "Only HTTP/1.0 and HTTP/1.1 are spoken here."
     ),
     "overloaded": ProblemType(
         503,
@@ -82,6 +105,13 @@ PROBLEMS: Mapping[str, ProblemType] = {
         "`Retry-After` seconds.",
     ),
 }
+
+REFUSALS = (
+    *("malformed-request", "request-timeout", "content-too-large", "uri-too-long"),
+    *("expectation-failed", "header-fields-too-large", "not-implemented"),
+    "http-version-not-supported",
+)
+"""What the server itself may answer, whatever the address."""
 
 
 class FieldError(Struct, frozen=True, omit_defaults=True):

@@ -6,6 +6,7 @@ from typing import Any
 from msgspec import Raw
 from tornado.web import HTTPError
 
+from app.metrics import METHODS
 from handlers.base import BaseHandler, Route
 from handlers.operation import TEXT, Answer, Operation, operation
 from handlers.problems import PROBLEMS
@@ -46,11 +47,18 @@ class ProblemHandler(BaseHandler):
 
 
 class NotFoundHandler(BaseHandler):
-    """Every address that has no route."""
+    """Every address that has no route, and ``*``, which stands for all of them."""
 
     def prepare(self) -> Awaitable[None] | None:
         """Answer that nothing is here."""
-        raise HTTPError(404)
+        if self.request.path != "*":  # The server lets it pass with OPTIONS alone.
+            raise HTTPError(404)
+        return super().prepare()
+
+    @classmethod
+    def allowed_methods(cls) -> tuple[str, ...]:
+        """Return what some address or other has (RFC 9110, section 9.3.7)."""
+        return tuple(sorted(METHODS))
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Answer so whatever the method: Tornado has an error of its own for unknown ones."""

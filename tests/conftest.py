@@ -26,13 +26,13 @@ import pytest
 from api import Api
 from clock import Clock
 from pymongo import MongoClient
-from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
 from tornado.testing import bind_unused_port
 
 from app.bootstrap import make_application, make_health, make_repository
 from app.domain.todo import PUBLIC_OWNER
 from app.embedded import EmbeddedServers, join_servers
+from app.httpserver import Server
 from app.metrics import Metrics
 from app.resources import Resources, open_resources
 from app.services.health import HealthService
@@ -141,12 +141,12 @@ def app(
 
 @pytest.fixture
 def http_server(
-    io_loop: IOLoop, settings: Settings, app: TodoApplication
-) -> Iterator[tuple[HTTPServer, int]]:
-    async def start() -> tuple[HTTPServer, int]:
+    io_loop: IOLoop, settings: Settings, app: TodoApplication, metrics: Metrics
+) -> Iterator[tuple[Server, int]]:
+    async def start() -> tuple[Server, int]:
         listening, port = bind_unused_port()
-        server = make_server(settings, app)
-        server.add_socket(listening)
+        server = make_server(settings, app, metrics)
+        server.add_sockets([listening])
         return server, port
 
     server, port = io_loop.run_sync(start)
@@ -156,7 +156,7 @@ def http_server(
 
 
 @pytest.fixture
-def api(io_loop: IOLoop, http_server: tuple[HTTPServer, int]) -> Iterator[Api]:
+def api(io_loop: IOLoop, http_server: tuple[Server, int]) -> Iterator[Api]:
     api = io_loop.run_sync(lambda: _make_api(http_server[1]))
     yield api
     api.close()

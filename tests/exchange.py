@@ -13,8 +13,6 @@ from tornado.ioloop import IOLoop
 
 ANSWER_SECONDS = 5.0
 """A server silent for this long hangs; an answer takes milliseconds."""
-CLOSED_BARE = b"HTTP/1.1 400 Bad Request\r\n\r\n"
-"""Tornado's own answer to what is no HTTP."""
 JSON_HEADERS = [("Content-Type", "application/json")]
 FORM_HEADERS = [("Content-Type", "application/x-www-form-urlencoded")]
 
@@ -87,8 +85,6 @@ class Server:
     def call(self, request: Request) -> tuple[int, bytes]:
         """Send a request and return the status and body of its answer, checked."""
         received = self.exchange(request.encode(), end=False)
-        if received == CLOSED_BARE:
-            return 400, b""
         return read_answer(request.method, request.target, received)
 
     def json(self, method: str, target: str, document: Any = None) -> tuple[int, Any]:

@@ -14,7 +14,7 @@ MAX_LINES = 300
 FOUNDATION = ("app.errors", "app.log", "app.metrics")
 """May be imported by all; import nothing of ours, but for the type checker."""
 
-SETTINGS = ("app.settings", "app.settings_row", "app.settings_sources")
+SETTINGS = ("app.settings", "app.settings_http", "app.settings_row", "app.settings_sources")
 
 OURS = {
     "app": (),
@@ -25,7 +25,8 @@ OURS = {
     "app.storage": ("app.storage", "app.services", "app.domain", *FOUNDATION),
     "app.cache": ("app.cache", "app.services", "app.domain", *FOUNDATION),
     "app.settings_row": (),
-    "app.settings": ("app.settings_row",),
+    "app.settings_http": ("app.settings_row",),
+    "app.settings": ("app.settings_http", "app.settings_row"),
     "app.settings_sources": SETTINGS,
     "app.resources": ("app.settings", "app.storage.collection", *FOUNDATION),
     "app.embedded": ("app.embedded", *SETTINGS, *FOUNDATION),
@@ -35,14 +36,21 @@ OURS = {
         *("app.bootstrap", "app.seed", "app.domain", "app.resources", "app.settings"),
         *FOUNDATION,
     ),
-    "handlers": ("app", "handlers", "app.services", "app.domain", *FOUNDATION),
+    "handlers": ("app", "handlers", "app.services", "app.domain", "app.httpserver", *FOUNDATION),
     "app.bootstrap": (
         *("handlers", "app.storage", "app.cache", "app.services", "app.domain"),
         *("app.resources", "app.settings", *FOUNDATION),
     ),
     "app.serving": (
-        *("app.bootstrap", "handlers.application", "app.httpserver", "app.storage"),
-        *("app.services", "app.domain", "app.resources", "app.settings", *FOUNDATION),
+        *("app.bootstrap", "handlers.application", "handlers.refusals", "app.httpserver"),
+        *(
+            "app.storage",
+            "app.services",
+            "app.domain",
+            "app.resources",
+            "app.settings",
+            *FOUNDATION,
+        ),
     ),
     "app.cli": (
         *("app", "app.serving", "app.seeding", "app.seed", "app.embedded"),

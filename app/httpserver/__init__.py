@@ -44,7 +44,7 @@ the other side the `Response` that a RequestHandler writes to. `Clock` holds all
 
 from app.httpserver.answer import Answer, Ready, Refuse, plain_refusal
 from app.httpserver.context import Context
-from app.httpserver.framing import ReadyRequest, RequestHead
+from app.httpserver.framing import ReadyRequest
 from app.httpserver.options import METHODS, Options
 from app.httpserver.refusal import Refusal
 from app.httpserver.server import Server, Statistics
@@ -58,7 +58,6 @@ __all__ = [
     "ReadyRequest",
     "Refusal",
     "Refuse",
-    "RequestHead",
     "Server",
     "Statistics",
     "plain_refusal",

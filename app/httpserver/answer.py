@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from app.httpserver.context import Context
 from app.httpserver.encoding import encode_head
-from app.httpserver.framing import ReadyRequest, RequestHead
+from app.httpserver.framing import ReadyRequest
 from app.httpserver.refusal import Refusal
 
 
@@ -48,14 +48,14 @@ It is asked about plain GET and HEAD requests only: HTTP/1.1, without a body and
 that changes how a request must be treated (`framing.UNUSUAL`).
 """
 
-Refuse = Callable[[Refusal, Context, RequestHead | None], Answer]
-"""Renders what the server itself answers; called once for each request that is refused.
+Refuse = Callable[[Refusal, Context], Answer]
+"""Renders what the server itself answers to a client; called once for each request refused.
 
-It is told by whom, and with which head if that was valid; the place to count and log it as well.
+It is the place to count and log them as well.
 """
 
 
-def plain_refusal(refusal: Refusal, _context: Context, _head: RequestHead | None) -> Answer:
+def plain_refusal(refusal: Refusal, _context: Context) -> Answer:
     """Render a refusal as a line of text."""
     return Answer.build(
         refusal.status,

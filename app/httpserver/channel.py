@@ -1,6 +1,7 @@
 """A client's socket, whatever is spoken on it: output, deadlines and the ways to end."""
 
 import asyncio
+import select
 from asyncio import Future
 from enum import Enum
 from math import inf
@@ -26,6 +27,10 @@ class Stage(Enum):
     CLOSED = "is closed, or handed over"
 
 
+# PERF: up to Python 3.11 looking a member up in its class runs Python code.
+HEAD, REQUEST, LINGER, CLOSED = Stage
+
+
 class Channel(asyncio.Protocol):
     """The half of a connection that knows nothing of requests; `Connection` is the other half."""
 
@@ -39,7 +44,7 @@ class Channel(asyncio.Protocol):
 
     def __init__(self, server: "Server") -> None:
         self.server = server
-        self.stage = Stage.HEAD
+        self.stage = HEAD
         self._at_eof = False  # The client has closed its side, and may still read.
         self._is_reading_paused = False
         self._dropped = 0  # Bytes that came in while lingering.
@@ -61,17 +66,20 @@ class Channel(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Let whoever writes wait: the client reads too slowly."""
-        self._output.pause()
         self.watch(self.server.options.write_seconds)
+        self._output.pause(self.server.clock.now)
 
     def resume_writing(self) -> None:
         """Let them go on."""
         self._output.resume()
-        self.writable()
+        if self.stage is LINGER:
+            self.watch(self.server.options.linger_seconds)
+        else:
+            self.writable()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell everybody who waits."""
-        self.stage = Stage.CLOSED
+        self.stage = CLOSED
         self.server.clock.forget(self)
         self._output.fail()
         self.lost()
@@ -98,15 +106,14 @@ class Channel(asyncio.Protocol):
 
     def send(self, data: bytes) -> "Future[None]":
         """Send a part of a response; return when more should be written."""
-        if self.stage is Stage.CLOSED or self._transport.is_closing():
+        if self.stage is CLOSED or self._transport.is_closing():
             return self.server.closed_future()
         return self._output.write(data) or self.server.done
 
-    def send_answer(self, answer: Answer, *, keep_alive: bool, with_body: bool = True) -> None:
-        """Send a whole response."""
-        end = b"\r\n" if keep_alive else encoding.CONNECTION_CLOSE + b"\r\n"
-        body = answer.body if with_body else b""
-        self._transport.write(b"".join((answer.head, self.server.clock.date, end, body)))
+    def send_last(self, answer: Answer, body: bytes) -> None:
+        """Send a whole response after which the connection is closed."""
+        date, close = self.server.clock.date, encoding.CONNECTION_CLOSE
+        self._transport.write(b"".join((answer.head, date, close, b"\r\n", body)))
 
     def tls(self) -> "ssl.SSLObject | None":
         """Return the TLS side of the connection, if it has one."""
@@ -127,6 +134,12 @@ class Channel(asyncio.Protocol):
             self._is_reading_paused = False
             self._transport.resume_reading()
 
+    def is_readable(self) -> bool:
+        """Tell whether the kernel has input that has not been read."""
+        poll = select.poll()
+        poll.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return bool(poll.poll(0))
+
     # Ending.
 
     def close(self, *, lingering: bool = False) -> None:
@@ -136,16 +149,15 @@ class Channel(asyncio.Protocol):
             lingering: read on for a while. Closing a socket with unread input resets it, and the
                 client may lose the answer that it has not read yet (RFC 9112, section 9.6).
         """
-        if self.stage in (Stage.LINGER, Stage.CLOSED):
+        if self.stage in (LINGER, CLOSED):
             return
-        self.stage = Stage.LINGER
+        self.stage = LINGER
         if lingering and not self._at_eof and self._transport.can_write_eof():
             self._transport.write_eof()
             self.resume_reading()
         else:
             self._transport.close()
-        options = self.server.options
-        self.watch(options.write_seconds if self._output.is_paused else options.linger_seconds)
+        self.watch(self.server.options.linger_seconds)
 
     def abort(self) -> None:
         """Close at once, whatever is unsent."""
@@ -158,19 +170,28 @@ class Channel(asyncio.Protocol):
             self.abort()
 
     def watch(self, seconds: float) -> None:
-        """Let the stage expire after some time; inf means never."""
+        """Let the stage expire after some time; inf means never.
+
+        While the client reads too slowly that deadline stands, and `writable` sets the stage's.
+        """
+        if not self._output.is_paused:
+            self._set_deadline(seconds)
+
+    def _set_deadline(self, seconds: float) -> None:
         clock = self.server.clock
-        clock.watch(self, clock.now + seconds)
+        deadline = self.deadline = clock.now + seconds
+        if deadline + 1.0 < self.slot:  # A later one is found out about in the slot it has.
+            clock.watch(self, deadline)
 
     def expire(self) -> None:
         """Act on a deadline; called by the clock."""
         if self._output.is_paused:
-            if self._output.has_moved():
-                self.watch(self.server.options.write_seconds)
+            if self._output.has_moved(self.server.clock.now):
+                self._set_deadline(self.server.options.write_seconds)
             else:
                 self.server.statistics.slow_readers += 1
                 self.abort()
-        elif self.stage is Stage.LINGER:
+        elif self.stage is LINGER:
             self.abort()
-        elif self.stage is not Stage.CLOSED:
+        elif self.stage is not CLOSED:
             self.late()

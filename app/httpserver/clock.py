@@ -6,6 +6,7 @@ the future, as an idle connection's does with every request, costs the setting o
 """
 
 import asyncio
+import sys
 from collections.abc import Callable
 from math import inf
 from time import time
@@ -34,7 +35,7 @@ class Clock:
         date: the Date field with its line end.
     """
 
-    NO_SLOT = -1
+    NO_SLOT = sys.maxsize
 
     def __init__(self, *, monotonic: Callable[[], float], wall: Callable[[], float] = time) -> None:
         self._monotonic = monotonic
@@ -85,7 +86,7 @@ class Clock:
             return
         # A later deadline is found out about in the slot it has: see `tick`.
         slot = max(int(deadline) + 1, self._next_slot)
-        if waiting.slot == self.NO_SLOT or slot < waiting.slot:
+        if slot < waiting.slot:
             self.forget(waiting)
             self._slots.setdefault(slot, set()).add(waiting)
             waiting.slot = slot

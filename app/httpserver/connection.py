@@ -7,7 +7,6 @@ time, a pipeline costs the memory of its bytes, and no answer can overtake anoth
 import asyncio
 from asyncio import Future
 from collections.abc import Awaitable
-from http import HTTPStatus
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -15,13 +14,13 @@ from tornado.httputil import HTTPInputError
 from tornado.iostream import IOStream
 
 from app.httpserver.answer import Answer
-from app.httpserver.channel import Channel, Stage
+from app.httpserver.channel import CLOSED, HEAD, LINGER, REQUEST, Channel
 from app.httpserver.context import Context, forwarded_context
 from app.httpserver.detaching import detach_stream
 from app.httpserver.exchange import Exchange
 from app.httpserver.framing import RequestHead
-from app.httpserver.head import HeadReader
-from app.httpserver.refusal import Refusal, bad_request
+from app.httpserver.heads import HeadInput
+from app.httpserver.refusal import Refusal, bad_request, request_timeout
 
 if TYPE_CHECKING:
     from app.httpserver.server import Server
@@ -34,37 +33,36 @@ class Connection(Channel):
     """The protocol of one accepted socket; Tornado's ``server_conn``."""
 
     __slots__ = (
-        *("_context", "_exchange", "_head_reader", "_held", "_is_scheduled", "_is_trusted"),
+        *("_context", "_exchange", "_heads", "_held", "_is_scheduled", "_is_trusted", "_recall"),
     )
 
     def __init__(self, server: "Server", context: Context, *, is_trusted: bool) -> None:
         super().__init__(server)
-        # For the life of the connection.
         self._context = context
         self._is_trusted = is_trusted
-        # Input that nobody has taken yet.
-        self._held = bytearray()
+        self._recall = server.heads.get
+        self._heads = HeadInput(server.heads)
+        self._held = bytearray()  # Input that nobody has taken yet.
         self._is_scheduled = False  # `advance` will be called in the next turn of the loop.
-        # The current request.
-        self._head_reader: HeadReader | None = None  # None unless a part of a head is there.
         self._exchange: Exchange | None = None
 
     # What the transport and the clock call.
 
     def data_received(self, data: bytes) -> None:
         """Take input."""
-        if self.stage is Stage.HEAD and not self._held and not self._output.is_paused:
+        if self.stage is HEAD and not self._held and not self._output.is_paused:
             # PERF: a head that was read before is one look into a dictionary (docs/decisions/0005).
-            head = self.server.heads.get(data)
+            head = self._recall(data)
             if head is not None:
                 self._begin(head)
                 return
-        if self.stage is Stage.LINGER:
+        if self.stage is LINGER:
             self.drop(data)
             return
         self._held += data
         self.advance()
-        if len(self._held) > self.server.options.max_held_bytes:
+        # A head has limits of its own, and must be able to arrive.
+        if len(self._held) > self.server.options.max_held_bytes and not self._heads.is_partial:
             self.pause_reading()
 
     def eof_received(self) -> bool:
@@ -77,13 +75,13 @@ class Connection(Channel):
             self._exchange.lose()
         self.advance()
         # Over TLS both sides close together.
-        return self.tls() is None and self.stage is not Stage.LINGER
+        return self.tls() is None and self.stage is not LINGER
 
     def writable(self) -> None:
         """Set the stage's deadline, which made way for the slow reader's, and go on."""
-        if self.stage is Stage.REQUEST:
-            self.deadline = inf
-        elif self.stage is Stage.HEAD:
+        if self._exchange is not None:
+            self._exchange.watch()
+        elif self.stage is HEAD:
             self.watch(self.server.options.idle_seconds)
             self._schedule()
 
@@ -101,10 +99,10 @@ class Connection(Channel):
         """Refuse what comes too slowly, close what is idle."""
         if self._exchange is not None:
             if self._exchange.is_late(self.server.clock.now):
-                self.refuse(Refusal(HTTPStatus.REQUEST_TIMEOUT, "The body is late."))
+                self.refuse(request_timeout("The body is late."))
         elif self._held:
-            self.refuse(Refusal(HTTPStatus.REQUEST_TIMEOUT, "The head of the request is late."))
-        elif self.stage is Stage.HEAD:
+            self.refuse(request_timeout("The head of the request is late."))
+        elif self.stage is HEAD:
             self.close()
 
     # Reading.
@@ -123,7 +121,7 @@ class Connection(Channel):
                 if self._exchange is not None:
                     if self._exchange.is_waiting or not self._exchange.read(self._held):
                         break
-                elif self.stage is not Stage.HEAD or self._output.is_paused:
+                elif self.stage is not HEAD or self._output.is_paused:
                     break
                 elif begun == _REQUESTS_PER_TURN:
                     self._schedule()
@@ -134,7 +132,7 @@ class Connection(Channel):
                     begun += 1
         except Refusal as refusal:
             self.refuse(refusal)
-        if self.stage is not Stage.CLOSED and len(self._held) <= self.server.options.max_held_bytes:
+        if self.stage is not CLOSED and len(self._held) <= self.server.options.max_held_bytes:
             self.resume_reading()
         if self._at_eof:
             self._end_at_eof()
@@ -145,25 +143,21 @@ class Connection(Channel):
             self.server.loop.call_soon(self.advance)
 
     def _read_head(self) -> bool:
-        if self._head_reader is None:
-            self._head_reader = HeadReader(self.server.options)
-            self.watch(self.server.options.head_seconds)
-        found = self._head_reader.read(self._held)
-        if found is None:
+        was_partial = self._heads.is_partial
+        head = self._heads.take(self._held)
+        if head is None:
+            if not was_partial:
+                self.watch(self.server.options.head_seconds)
             return False
-        raw, length = found
-        self._head_reader = None
-        head = self.server.heads.understand(raw, bytes(self._held[:length]))
-        del self._held[:length]
         self._begin(head)
         return True
 
     def _end_at_eof(self) -> None:
         """Close, unless something that was sent in time is yet to be answered."""
-        exchange = self._exchange
         if self._is_scheduled:
             return
-        if self.stage is Stage.HEAD and not self._output.is_paused:
+        exchange = self._exchange
+        if self.stage is HEAD and not self._output.is_paused:
             self.close()
         elif exchange is not None and not exchange.is_read and not exchange.is_waiting:
             self._drop_exchange()  # Never finish(): the body is not complete (gunicorn < 26.1).
@@ -173,9 +167,13 @@ class Connection(Channel):
 
     def _begin(self, head: RequestHead) -> None:
         server = self.server
-        server.statistics.requests += 1
-        if head.ready_request is not None and server.ready is not None:
-            answer = server.call(server.ready, head.ready_request)
+        request = head.ready_request
+        if request is not None and server.ready is not None:
+            try:
+                answer = server.ready(request)
+            except Exception as error:  # noqa: BLE001 - the owner's, of any kind.
+                server.log_fault(error)
+                answer = None
             if isinstance(answer, Answer):
                 self._answer(head, answer)
                 return
@@ -187,25 +185,26 @@ class Connection(Channel):
     def _answer(self, head: RequestHead, answer: Answer) -> None:
         server = self.server
         server.statistics.ready_answers += 1
-        keep_alive = head.keep_alive and not server.is_draining
-        with_body = head.start_line.method != "HEAD"
-        self.send_answer(answer, keep_alive=keep_alive, with_body=with_body)
-        if keep_alive:
+        body = b"" if head.start_line.method == "HEAD" else answer.body
+        if head.keep_alive and not server.is_draining:
+            # PERF: this is all that a ready answer costs, so nothing is called that need not be.
+            self._transport.write(b"".join((answer.head, server.clock.date, b"\r\n", body)))
             self.watch(server.options.idle_seconds)
         else:
+            self.send_last(answer, body)
             self.close(lingering=bool(self._held))
 
     def _wait_for_answer(self, head: RequestHead, answer: Awaitable[Answer | None]) -> None:
-        self.stage = Stage.REQUEST
-        self.deadline = inf
+        self.stage = REQUEST
+        self.watch(inf)
         self.server.statistics.in_flight += 1
 
         def answered(future: "Future[Answer | None]") -> None:
             self.server.statistics.in_flight -= 1
             result = self.server.call(future.result)
-            if self.stage is not Stage.REQUEST:
+            if self.stage is not REQUEST:
                 return
-            self.stage = Stage.HEAD
+            self.stage = HEAD
             if result is not None:
                 self._answer(head, result)
             else:
@@ -219,8 +218,9 @@ class Connection(Channel):
         if self._is_trusted:
             context = forwarded_context(context, head, self.server.options)
         exchange = self._exchange = Exchange(self, head, context)
-        self.stage = Stage.REQUEST
-        self.deadline = inf
+        self.stage = REQUEST
+        self.watch(inf)
+        self.server.statistics.exchanges += 1
         self.server.statistics.in_flight += 1
         exchange.begin()
 
@@ -234,10 +234,10 @@ class Connection(Channel):
         self._end_exchange()
         # The rest of an unread body would have to be read to find the next request.
         is_read = exchange.is_read or not exchange.head.has_body
-        if self.stage is Stage.CLOSED:
+        if self.stage is CLOSED:
             return
         if exchange.keep_alive and is_read and not self.server.is_draining:
-            self.stage = Stage.HEAD
+            self.stage = HEAD
             self.watch(self.server.options.idle_seconds)
             if self._held or self._at_eof:
                 self._schedule()
@@ -249,7 +249,7 @@ class Connection(Channel):
         held = bytes(self._held)
         self._held.clear()
         self._end_exchange()
-        self.stage = Stage.CLOSED
+        self.stage = CLOSED
         stream = detach_stream(self._transport, held)
         if self._transport.get_protocol() is not self:
             self.connection_lost(None)  # Nobody else would tell.
@@ -270,20 +270,21 @@ class Connection(Channel):
 
     def refuse(self, refusal: Refusal) -> None:
         """Answer a request that cannot be served, unless its answer has begun, and close."""
-        exchange = self._exchange
-        self._drop_exchange()
+        context, has_begun = self._context, False
+        if self._exchange is not None:
+            context, has_begun = self._exchange.context, self._exchange.has_head
+            refusal.start_line = self._exchange.head.start_line
+            self._drop_exchange()
         self._held.clear()
-        if exchange is None:
-            answer = self.server.render(refusal, self._context, None)
-            self.send_answer(answer, keep_alive=False)
-        elif not exchange.has_head:
-            answer = self.server.render(refusal, exchange.context, exchange.head)
-            self.send_answer(answer, keep_alive=False)
+        if not has_begun:
+            answer = self.server.render(refusal, context)
+            is_head = refusal.start_line is not None and refusal.start_line.method == "HEAD"
+            self.send_last(answer, b"" if is_head else answer.body)
         self.close(lingering=True)
 
     def close_if_idle(self) -> None:
-        """Close unless a request is being read or answered."""
-        if self.stage is Stage.HEAD and not self._held:
+        """Close unless a request is being read or answered, or waits in the kernel to be read."""
+        if self.stage is HEAD and not self._held and not self.is_readable():
             self.close()
 
     def _drop_exchange(self) -> None:

@@ -67,8 +67,16 @@ class Exchange(Response):
             return False
         if self._waiting is None and self._body.is_late(now):
             return True
-        self._connection.watch(max(1.0, self._body.next_check(now) - now))
+        self.watch()
         return False
+
+    def watch(self) -> None:
+        """Set the connection's deadline: the application may take its time, a body may not."""
+        seconds = inf
+        if self._body is not None:
+            now = self._connection.server.clock.now
+            seconds = max(1.0, self._body.next_check(now) - now)
+        self._connection.watch(seconds)
 
     def lose(self) -> None:
         """Tell the application, once, that the client is gone.
@@ -135,7 +143,7 @@ class Exchange(Response):
             seconds=self.body_seconds,
             now=now,
         )
-        self._connection.watch(self._body.next_check(now) - now)
+        self.watch()
         if self.head.expects_continue and not self.has_head and not self._connection.has_input:
             self._connection.send(encoding.CONTINUE)
 
@@ -146,7 +154,7 @@ class Exchange(Response):
     def _complete(self) -> None:
         self.is_read = True
         self._body = None
-        self._connection.deadline = inf
+        self.watch()
         if self._delegate is not None:
             self._give(self._delegate.finish, _nothing)
 

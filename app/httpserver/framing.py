@@ -7,7 +7,7 @@ refused, never repaired (RFC 9112, section 11.2).
 
 import re
 import sys
-from dataclasses import dataclass
+from collections.abc import Collection
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -23,6 +23,10 @@ UNUSUAL = frozenset({
     "if-unmodified-since",
 })  # fmt: skip
 """Fields that send a request down the ordinary road: they ask for more than a prepared answer."""
+
+# Not even equal values are merged: what is sent twice was put together by somebody else, and the
+# next server takes the first where this one takes the last (aiohttp, CVE-2026-34525; llhttp).
+_SINGLE = frozenset({"host", "content-length", "transfer-encoding"})
 
 # RFC 3986, section 3.2.2, with the sub-delimiters that no name of a host has left out: "," would
 # hide a second Host behind a proxy, "@" and "/" a second authority (Starlette, CVE-2026-48710).
@@ -50,8 +54,7 @@ class ReadyRequest(NamedTuple):
     missing. Values of a repeated field are joined by a comma and a space (RFC 9110, 5.2)."""
 
 
-@dataclass(frozen=True, slots=True)
-class RequestHead:
+class RequestHead(NamedTuple):
     """The head of a valid request; nothing in it changes, so one can serve many requests."""
 
     start_line: RequestStartLine
@@ -90,14 +93,24 @@ def understand(raw: RawHead, options: Options, ready_fields: tuple[str, ...]) ->
         Refusal: it is ambiguous or invalid (400), has a method that nobody serves (405, 501),
             an expectation that cannot be met (417) or a coding that is not read here (501).
     """
-    fields: dict[str, list[str]] = {}
+    fields: dict[str, str] = {}
+    repeated: set[str] = set()
     for name, value in raw.fields:
-        fields.setdefault(name.lower(), []).append(value)
+        key = name.lower()
+        if key in fields:
+            repeated.add(key)
+            fields[key] += f", {value}"  # RFC 9110, section 5.3.
+        else:
+            fields[key] = value
+    if not repeated.isdisjoint(_SINGLE):
+        raise bad_request("A field that may stand only once is repeated.")
     _check_method(raw.method, options)
-    host = _host(raw.version, fields.get("host", []))
-    target = _target(raw.method, raw.target, host)
+    host = _host(raw.version, fields.get("host"))
+    target = raw.target if raw.target.startswith("/") else _target(raw.method, raw.target, host)
+    if "#" in target:
+        raise bad_request("A request target has no fragment.")
     content_length, is_chunked = _body_length(raw.version, fields)
-    connection = _list(fields.get("connection", []))
+    connection = _list(fields["connection"]) if "connection" in fields else ()
     return RequestHead(
         start_line=RequestStartLine(raw.method, target, raw.version),
         fields=raw.fields,
@@ -105,15 +118,15 @@ def understand(raw: RawHead, options: Options, ready_fields: tuple[str, ...]) ->
         keep_alive=_keep_alive(raw.version, connection),
         content_length=content_length,
         is_chunked=is_chunked,
-        expects_continue=_expects_continue(raw.version, fields.get("expect", [])),
+        expects_continue=_expects_continue(raw.version, fields.get("expect")),
         is_upgrade="upgrade" in connection,
-        has_repeated_fields=len(fields) < len(raw.fields),
+        has_repeated_fields=bool(repeated),
         ready_request=_ready_request(raw, target, fields, ready_fields),
     )
 
 
 def _ready_request(
-    raw: RawHead, target: str, fields: dict[str, list[str]], ready_fields: tuple[str, ...]
+    raw: RawHead, target: str, fields: dict[str, str], ready_fields: tuple[str, ...]
 ) -> ReadyRequest | None:
     if (
         raw.method not in ("GET", "HEAD")
@@ -121,8 +134,7 @@ def _ready_request(
         or not UNUSUAL.isdisjoint(fields)
     ):
         return None
-    values = tuple(", ".join(fields[name]) if name in fields else None for name in ready_fields)
-    return ReadyRequest(raw.method, target, values)
+    return ReadyRequest(raw.method, target, tuple(map(fields.get, ready_fields)))
 
 
 def _check_method(method: str, options: Options) -> None:
@@ -136,22 +148,19 @@ def _check_method(method: str, options: Options) -> None:
     raise Refusal(HTTPStatus.NOT_IMPLEMENTED, "This method is not known here.")
 
 
-def _host(version: str, values: list[str]) -> str:
-    # RFC 9112, section 3.2: exactly one in HTTP/1.1 (aiohttp, CVE-2026-34525).
-    if len(values) > 1 or (not values and version == "HTTP/1.1"):
-        raise bad_request("A request has exactly one Host.")
-    host = values[0] if values else ""
+def _host(version: str, host: str | None) -> str:
+    # RFC 9112, section 3.2: there must be one in HTTP/1.1.
+    if host is None:
+        if version == "HTTP/1.1":
+            raise bad_request("A request has exactly one Host.")
+        return ""
     if _HOST.fullmatch(host) is None:
         raise bad_request("The Host is malformed.")
     return host
 
 
 def _target(method: str, target: str, host: str) -> str:
-    """Return path and query, or ``*``."""
-    if "#" in target:
-        raise bad_request("A request target has no fragment.")
-    if target.startswith("/"):
-        return target
+    """Return path and query of a target in another form than these, or ``*``."""
     if target == "*" and method == "OPTIONS":
         return target
     absolute = _ABSOLUTE_FORM.fullmatch(target)
@@ -164,24 +173,22 @@ def _target(method: str, target: str, host: str) -> str:
     return path if path.startswith("/") else f"/{path}"
 
 
-def _body_length(version: str, fields: dict[str, list[str]]) -> tuple[int, bool]:
+def _body_length(version: str, fields: dict[str, str]) -> tuple[int, bool]:
     """Return the Content-Length, or 0, and whether the body is chunked (RFC 9112, section 6)."""
-    lengths = fields.get("content-length", [])
-    codings = fields.get("transfer-encoding")
-    if codings is not None:
+    length, coding = fields.get("content-length"), fields.get("transfer-encoding")
+    if coding is not None:
         # Both lengths at once is the classic of request smuggling, an empty coding included.
-        if lengths or len(codings) > 1 or version == "HTTP/1.0":
+        if length is not None or version == "HTTP/1.0":
             raise bad_request("A request has one length: Content-Length or Transfer-Encoding.")
-        if codings[0].lower() != "chunked":
-            _refuse_coding(codings[0])
+        if coding.lower() != "chunked":
+            _refuse_coding(coding)
         return 0, True
-    if not lengths:
+    if length is None:
         return 0, False
-    # Not even equal lengths are merged: what is sent twice was put together by somebody else.
     # int() alone would take "+5", "5_0" and other scripts' digits (Tornado, GHSA-qppv-j76h-2rpx).
-    if len(lengths) > 1 or _DIGITS.fullmatch(lengths[0]) is None:
+    if _DIGITS.fullmatch(length) is None:
         raise bad_request("The Content-Length is malformed.")
-    digits = lengths[0].lstrip("0")
+    digits = length.lstrip("0")
     return (int(digits or "0") if len(digits) <= _DIGITS_THAT_FIT else sys.maxsize), False
 
 
@@ -192,21 +199,21 @@ def _refuse_coding(coding: str) -> None:
     raise Refusal(HTTPStatus.NOT_IMPLEMENTED, "The only transfer coding known here is chunked.")
 
 
-def _expects_continue(version: str, values: list[str]) -> bool:
+def _expects_continue(version: str, value: str | None) -> bool:
     # RFC 9110, section 10.1.1: ignored in HTTP/1.0.
-    if not values or version == "HTTP/1.0":
+    if value is None or version == "HTTP/1.0":
         return False
-    if len(values) > 1 or values[0].lower() != "100-continue":
+    if value.lower() != "100-continue":
         raise Refusal(HTTPStatus.EXPECTATION_FAILED, "The only expectation known is 100-continue.")
     return True
 
 
-def _list(values: list[str]) -> set[str]:
+def _list(value: str) -> Collection[str]:
     # Members are compared one by one: "close, x" closes too, "close\t" as well (llhttp #866).
-    return {member.strip(" \t").lower() for value in values for member in value.split(",")}
+    return {member.strip(" \t").lower() for member in value.split(",")}
 
 
-def _keep_alive(version: str, connection: set[str]) -> bool:
+def _keep_alive(version: str, connection: Collection[str]) -> bool:
     # RFC 9112, section 9.3.
     if "close" in connection:
         return False

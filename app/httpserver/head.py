@@ -9,24 +9,30 @@ import re
 from http import HTTPStatus
 from typing import NamedTuple
 
+from tornado.httputil import RequestStartLine
+
 from app.httpserver.options import Options
 from app.httpserver.refusal import Refusal, bad_request
 
-_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # RFC 9110, section 5.6.2
+_NAME = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # RFC 9110, section 5.6.2
 
-# RFC 9112, section 3. The target is visible ASCII here; its form is `request`'s business.
-_REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") ([!-~]+) HTTP/([0-9])\.([0-9])\r\n")
+# RFC 9112, section 3. The target is visible ASCII here; `framing` knows its forms.
+_REQUEST_LINE_RULE = rf"({_NAME}) ([!-~]+) HTTP/([0-9])\.([0-9])\r\n"
 
 # RFC 9112, section 5. Possessive, so that no value can make it backtrack (waitress, CVE-2020-5236).
 # Blanks around a value are SP and HTAB alone: str.strip() would take \x85 and \xa0 for blanks too,
 # and then "\xa0chunked" for chunked (Tornado, GHSA-753j-mpmx-qq6g).
-_FIELD = re.compile(rb"(" + _TOKEN + rb"):[ \t]*+([\t -~\x80-\xff]*+)\r\n")
+_FIELD_RULE = rf"{_NAME}:[ \t]*+[\t -~\x80-\xff]*+\r\n"
+
+_REQUEST_LINE = re.compile(_REQUEST_LINE_RULE)
+_FIELD = re.compile(rf"({_NAME}):[ \t]*+([\t -~\x80-\xff]*+)\r\n")
+_HEAD = re.compile(rf"{_REQUEST_LINE_RULE}((?:{_FIELD_RULE})*+)\r\n")
 
 # What no line may hold. A CR that is not part of a line end is a line end for some parsers
 # (llhttp, CVE-2023-30589); the last byte of a match is the one that proves the error.
-_ILLEGAL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r[^\n]", re.DOTALL)
+_ILLEGAL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r[^\n]")
 
-_SUPPORTED = ((b"1", b"0"), (b"1", b"1"))
+_VERSIONS = {("1", "0"): "HTTP/1.0", ("1", "1"): "HTTP/1.1"}
 
 Fields = tuple[tuple[str, str], ...]
 """Header fields in the order of their arrival: names as they were sent, values without blanks."""
@@ -53,6 +59,11 @@ class HeadReader:
         self._fields_start = 0
         self._request_line: tuple[str, str, str] | None = None
         self._fields: list[tuple[str, str]] = []
+
+    @property
+    def start_line(self) -> RequestStartLine | None:
+        """The request line, once it has been read."""
+        return self._request_line and RequestStartLine(*self._request_line)
 
     def read(self, buffer: bytes | bytearray) -> tuple[RawHead, int] | None:
         """Return the head and its length in bytes, or None while it is incomplete.
@@ -83,21 +94,17 @@ class HeadReader:
     def _read_request_line(self, buffer: bytes | bytearray, start: int, end: int) -> None:
         if start == 0 and buffer[:end] == b"\r\n":
             return  # RFC 9112, section 2.2: one empty line before a request is ignored.
-        found = _REQUEST_LINE.fullmatch(buffer, start, end)
+        found = _REQUEST_LINE.fullmatch(buffer[start:end].decode("latin-1"))
         if found is None or end - start - 2 > self._options.max_request_line_bytes:
             self._line_start = start
             self._check_line(buffer, end - 1)
             raise bad_request("The request line is malformed.")
         method, target, *version = found.groups()
-        if tuple(version) not in _SUPPORTED:
-            raise Refusal(
-                HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "Only HTTP/1.0 and HTTP/1.1 are spoken here."
-            )
-        self._request_line = (method.decode(), target.decode(), f"HTTP/1.{version[1].decode()}")
+        self._request_line = (method, target, _version(*version))
         self._fields_start = end
 
     def _read_field(self, buffer: bytes | bytearray, start: int, end: int) -> None:
-        found = _FIELD.fullmatch(buffer, start, end)
+        found = _FIELD.fullmatch(buffer[start:end].decode("latin-1"))
         if found is None or end - start - 2 > self._field_limit(start):
             self._line_start = start
             self._check_line(buffer, end - 1)
@@ -105,11 +112,11 @@ class HeadReader:
         if len(self._fields) == self._options.max_fields:
             raise _fields_too_large("There are too many header fields.")
         name, value = found.groups()
-        self._fields.append((name.decode("ascii"), value.rstrip(b" \t").decode("latin-1")))
+        self._fields.append((name, value.rstrip(" \t")))
 
     def _field_limit(self, start: int) -> int:
         left = self._options.max_fields_bytes - (start - self._fields_start)
-        return min(self._options.max_field_bytes, left)
+        return min(self._options.max_field_bytes, max(0, left - len(b"\r\n")))
 
     def _check_line(self, buffer: bytes | bytearray, end: int) -> None:
         """Raise the first error of the line at `_line_start`, without its LF or not yet complete.
@@ -126,12 +133,48 @@ class HeadReader:
         if length and buffer[end - 1] == ord("\r"):
             length -= 1
         found = _ILLEGAL.search(buffer, max(start, self._checked), end)
-        if found is not None and (length <= limit or found.end() - 1 <= start + limit):
+        if found is not None and found.end() - 1 <= start + limit:
             raise bad_request("A line holds a control character, or a CR that does not end it.")
         if length > limit:
             if in_request_line:
                 raise Refusal(HTTPStatus.REQUEST_URI_TOO_LONG, "The request line is too long.")
             raise _fields_too_large("The header fields are too long.")
+
+
+def read_whole(head: bytes, options: Options) -> RawHead | None:
+    """Return a head that is complete and valid; None leaves the others to a `HeadReader`.
+
+    PERF: this takes a quarter of the time that going line by line takes (docs/decisions/0005).
+
+    Args:
+        head: what may be a head; nothing may follow it.
+        options: the limits; a head longer than the smallest of them is left to the reader.
+
+    Raises:
+        Refusal: it is of another version of HTTP (505).
+    """
+    if len(head) > min(options.max_request_line_bytes, options.max_field_bytes):
+        return None
+    text = head.decode("latin-1")
+    found = _HEAD.fullmatch(text)
+    if found is None:
+        return None
+    method, target, major, minor, section = found.groups()
+    fields = _FIELD.findall(section)
+    if len(fields) > options.max_fields or len(section) > options.max_fields_bytes:
+        return None
+    if " \r" in section or "\t\r" in section:
+        fields = [(name, value.rstrip(" \t")) for name, value in fields]
+    return RawHead(method, target, _version(major, minor), tuple(fields))
+
+
+def _version(major: str, minor: str) -> str:
+    version = _VERSIONS.get((major, minor))
+    if version is None:
+        raise Refusal(
+            HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "Only HTTP/1.0 and HTTP/1.1 are spoken here."
+        )
+    return version
 
 
 def _fields_too_large(reason: str) -> Refusal:
@@ -147,5 +190,5 @@ def read_trailer(line: bytes) -> None:
     Raises:
         Refusal: it is malformed (400).
     """
-    if _FIELD.fullmatch(line) is None:
+    if _FIELD.fullmatch(line.decode("latin-1")) is None:
         raise bad_request("A trailer field is malformed.")

@@ -35,7 +35,8 @@ class Options:
     """Most header fields; more get 431. Browsers send about 15, proxies add a few."""
 
     max_fields_bytes: int = 16384
-    """Largest header section; a larger one gets 431. Each connection can make us hold this much."""
+    """Largest header section, line ends included; a larger one gets 431. Each connection can make
+    us hold this much."""
 
     max_body_bytes: int = 1_048_576
     """Largest body; a larger one gets 413 before it is read. A handler may set its own with
@@ -74,10 +75,10 @@ class Options:
     and never sends a request into a connection that is being closed."""
 
     write_seconds: float = 30.0
-    """In which a slow reader must take `min_write_bytes`, or is cut off."""
+    """After this much time a slow reader must have met `min_write_rate`, or is cut off."""
 
-    min_write_bytes: int = 30_720
-    """What a slow reader must take in `write_seconds`: 1 KiB/s."""
+    min_write_rate: int = 1024
+    """Bytes per second that a slow reader must take; a modem does 5000."""
 
     linger_seconds: float = 2.0
     """How long a connection that was refused is still read, so that the client gets our answer and

@@ -15,7 +15,7 @@ class Output:
         is_paused: so much is unsent that nothing more should be written.
     """
 
-    __slots__ = ("_loop", "_options", "_transport", "_unsent", "_waiters", "is_paused")
+    __slots__ = ("_loop", "_options", "_since", "_transport", "_unsent", "_waiters", "is_paused")
 
     def __init__(
         self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, options: Options
@@ -23,25 +23,28 @@ class Output:
         self._transport = transport
         self._loop = loop
         self._options = options
+        self._since = 0.0
         self._unsent = 0  # When a slow reader was last looked at, and what has been added since.
         self._waiters: list[Future[None]] = []
         self.is_paused = False
 
     def write(self, data: bytes) -> "Future[None] | None":
         """Send data; return a future when the writer should wait until it is done."""
+        if self.is_paused:
+            self._unsent += len(data)
         self._transport.write(data)
         if not self.is_paused:
             return None
-        self._unsent += len(data)
         waiter: Future[None] = self._loop.create_future()
         # A disconnect must not complain about a write that nobody waits for.
         waiter.add_done_callback(_retrieve)
         self._waiters.append(waiter)
         return waiter
 
-    def pause(self) -> None:
+    def pause(self, now: float) -> None:
         """Note that the transport holds more than it should."""
         self.is_paused = True
+        self._since = now
         self._unsent = self._transport.get_write_buffer_size()
 
     def resume(self) -> None:
@@ -59,11 +62,12 @@ class Output:
             if not waiter.done():
                 waiter.set_exception(StreamClosedError())
 
-    def has_moved(self) -> bool:
+    def has_moved(self, now: float) -> bool:
         """Tell whether the client has read enough since this was last asked, or the pause began."""
         unsent = self._transport.get_write_buffer_size()
         taken, self._unsent = self._unsent - unsent, unsent
-        return taken >= self._options.min_write_bytes
+        elapsed, self._since = now - self._since, now
+        return taken >= elapsed * self._options.min_write_rate
 
 
 def _retrieve(future: "Future[None]") -> None:

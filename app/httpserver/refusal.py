@@ -1,6 +1,10 @@
 """What the server itself answers to a request that it cannot or will not read."""
 
 from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tornado.httputil import RequestStartLine
 
 
 class Refusal(Exception):
@@ -10,6 +14,7 @@ class Refusal(Exception):
         status: the status code of the answer.
         reason: one sentence for the client and the log; never a part of what the client sent.
         fields: header fields that this status must carry, such as Allow.
+        start_line: what was asked, if as much could be read.
     """
 
     def __init__(
@@ -19,6 +24,7 @@ class Refusal(Exception):
         self.status = status
         self.reason = reason
         self.fields = fields
+        self.start_line: RequestStartLine | None = None
 
 
 def bad_request(reason: str) -> Refusal:
@@ -29,3 +35,8 @@ def bad_request(reason: str) -> Refusal:
 def content_too_large() -> Refusal:
     """Return the refusal of a body above the limit (RFC 9110, section 15.5.14)."""
     return Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large.")
+
+
+def request_timeout(reason: str) -> Refusal:
+    """Return the refusal of a request that comes too slowly (RFC 9110, section 15.5.9)."""
+    return Refusal(HTTPStatus.REQUEST_TIMEOUT, reason)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from tornado.httputil import HTTPServerConnectionDelegate
+from tornado.ioloop import IOLoop
 from tornado.iostream import StreamClosedError
 from tornado.log import app_log
 from tornado.netutil import bind_sockets
@@ -19,7 +20,6 @@ from app.httpserver.answer import Answer, Ready, Refuse, plain_refusal
 from app.httpserver.clock import Clock
 from app.httpserver.connection import Connection
 from app.httpserver.context import Context, is_trusted, peer_context
-from app.httpserver.framing import RequestHead
 from app.httpserver.heads import Heads
 from app.httpserver.listener import Listener
 from app.httpserver.options import Options
@@ -50,17 +50,22 @@ class Statistics:
     accepted: int = 0
     """Connections ever accepted."""
 
-    requests: int = 0
-    """Requests with a valid head."""
-
     ready_answers: int = 0
-    """Those of them that the ready function answered."""
+    """Requests that the ready function answered."""
+
+    exchanges: int = 0
+    """Requests that the application was given."""
 
     refused: Counter[int] = field(default_factory=Counter)
     """Requests that the server itself refused, by status."""
 
     slow_readers: int = 0
     """Connections that were cut off because their client did not read."""
+
+    @property
+    def requests(self) -> int:
+        """Requests with a valid head."""
+        return self.ready_answers + self.exchanges
 
 
 class Server:
@@ -94,7 +99,10 @@ class Server:
         self.ready = ready
         self.statistics = Statistics()
         self.is_draining = False
-        self.loop = asyncio.get_event_loop()  # It need not run yet, as with Tornado's own server.
+        # Tornado's loop around this one is made now and not by the first request, which may find
+        # no file descriptor left. It need not run yet, as with Tornado's own server.
+        IOLoop.current()
+        self.loop = asyncio.get_event_loop()
         self.heads = Heads(self.options, tuple(name.lower() for name in ready_fields))
         self.clock = Clock(monotonic=self.loop.time)
         # A future that is done, for writes that nobody has to wait for.
@@ -137,22 +145,31 @@ class Server:
             listener.close()
         self._stop_clock_after_the_last()
 
-    async def drain(self, seconds: float) -> bool:
-        """Stop, answer what has been asked, and close everything.
+    async def stop_after_waiting(self) -> None:
+        """Accept the connections that the kernel has made already, then stop: it would reset them.
 
-        Args:
-            seconds: what takes longer is cut off.
-
-        Returns:
-            Whether everything was answered in time.
+        They must be few enough for `Options.max_connections`.
         """
-        # Closing the listening socket would reset connections that the kernel has made already.
         for _ in range(_ACCEPT_TURNS):
             if not any(listener.has_waiting for listener in self._listeners):
                 break
             await asyncio.sleep(0)
         self.stop()
+
+    async def drain(self, seconds: float) -> bool:
+        """Stop, answer what has been asked, and close each connection after its last answer.
+
+        Args:
+            seconds: how long this may take.
+
+        Returns:
+            Whether all connections are closed. Those that are not go on:
+            `close_all_connections` cuts them off.
+        """
+        await self.stop_after_waiting()
         self.is_draining = True
+        if self._accepting:
+            await asyncio.wait(self._accepting, timeout=seconds)
         await asyncio.sleep(_ARRIVAL_SECONDS)
         for connection in tuple(self._connections):
             connection.close_if_idle()
@@ -160,7 +177,6 @@ class Server:
             async with asyncio.timeout(seconds):
                 await self._none.wait()
         except TimeoutError:
-            await self.close_all_connections()
             return False
         return True
 
@@ -230,11 +246,11 @@ class Server:
         """Log an error of the owner's code, where Tornado logs those of its handlers."""
         app_log.error("Uncaught exception", exc_info=error)
 
-    def render(self, refusal: Refusal, context: Context, head: RequestHead | None) -> Answer:
+    def render(self, refusal: Refusal, context: Context) -> Answer:
         """Return the answer of a refusal and count it."""
         self.statistics.refused[refusal.status] += 1
-        answer = self.call(self._refuse, refusal, context, head)
-        return answer or plain_refusal(refusal, context, head)
+        answer = self.call(self._refuse, refusal, context)
+        return answer or plain_refusal(refusal, context)
 
     def closed_future(self) -> "Future[None]":
         """Return the future of a write into a closed connection."""

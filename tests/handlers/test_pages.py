@@ -178,7 +178,7 @@ async def test_a_cursor_of_another_list_is_400(api, repository, made_for, used_f
 @pytest.mark.parametrize(
     "cursor",
     [
-        *("", "x", "null", "====", "-", "$gt", "%FF%FE", "買", "%E8%B2%B7", "%00"),
+        *("", "x", "null", "====", "-", "$gt", "%FF%FE", "%E8%B2%B7", "%00"),
         pytest.param("A" * 36, id="zeros"),
         pytest.param("A" * 64, id="longest"),
         pytest.param("A" * 65, id="too long"),

@@ -22,7 +22,6 @@ from app.httpserver import (
     Context,
     Options,
     Refusal,
-    RequestHead,
     Server,
     plain_refusal,
 )
@@ -111,8 +110,8 @@ class CoreHTTPServer(HTTPServer):
         """Tornado's server keeps no book of our connections."""
 
 
-def _refuse(refusal: Refusal, context: Context, head: RequestHead | None) -> Answer:
+def _refuse(refusal: Refusal, context: Context) -> Answer:
     if refusal.reason in TORNADO_SAYS:
         said = TORNADO_SAYS[refusal.reason]
         gen_log.info("Malformed HTTP message from %s: %s", context, said)
-    return plain_refusal(refusal, context, head)
+    return plain_refusal(refusal, context)

@@ -1,0 +1,42 @@
+"""What the HTTP server itself refuses, answered in the API's own words, measured and logged."""
+
+import secrets
+
+import msgspec
+
+from app.httpserver import Answer, Context, Refusal, Refuse
+from app.metrics import Metrics
+from handlers.base import ALWAYS
+from handlers.problems import PROBLEM_JSON, PROBLEMS, REFUSALS, RequestProblem
+from handlers.recording import record_request
+
+_CODES = {PROBLEMS[code].status: code for code in (*REFUSALS, "method-not-allowed")}
+
+
+def refusals(metrics: Metrics) -> Refuse:
+    """Return the function that answers refused requests, for `app.httpserver.Server`."""
+
+    def refuse(refusal: Refusal, context: Context) -> Answer:
+        start_line = refusal.start_line
+        request_id = secrets.token_hex(8)
+        record_request(
+            metrics,
+            method="" if start_line is None else start_line.method,
+            route="refused",
+            path="" if start_line is None else start_line.path.partition("?")[0],
+            status=refusal.status,
+            seconds=0.0,
+            scheme=context.protocol,
+            client_address=context.remote_ip,
+            request_id=request_id,
+        )
+        problem = RequestProblem(_CODES[refusal.status], refusal.reason)
+        fields = (
+            ("Content-Type", PROBLEM_JSON),
+            ("X-Request-Id", request_id),
+            *ALWAYS.items(),
+            *refusal.fields,
+        )
+        return Answer.build(refusal.status, fields, msgspec.json.encode(problem.render(request_id)))
+
+    return refuse

@@ -1,0 +1,133 @@
+"""What the HTTP server refuses is answered in the API's words; what it takes arrives whole."""
+
+import json
+import logging
+
+import pytest
+
+pytestmark = pytest.mark.gen_test
+
+UNKNOWN_ID = "0123456789abcdef01234567"
+
+
+def chunked(*chunks):
+    return b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in (*chunks, b""))
+
+
+def padded(length):
+    return json.dumps({"content": "a"}).encode().ljust(length)
+
+
+HEAD = b"POST /v1/todos HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+
+
+async def test_a_body_at_the_limit_is_read(api, settings):
+    body = padded(settings.max_body_bytes)
+    answer = await api.send(HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+    assert answer.status == 201
+
+
+@pytest.mark.parametrize("zeros", [1, 8, 4000])
+async def test_a_length_with_leading_zeros_is_what_it_says(api, zeros):
+    body = padded(20)
+    answer = await api.send(HEAD + b"Content-Length: %b20\r\n\r\n%b" % (b"0" * zeros, body))
+    assert answer.status == 201
+
+
+async def test_a_length_with_more_digits_than_python_reads_is_too_large_and_no_fault(api):
+    assert (await api.send(HEAD + b"Content-Length: %b\r\n\r\n" % (b"9" * 5000))).status == 413
+
+
+async def test_a_body_at_the_limit_without_a_declared_length_is_read(api, settings):
+    body = padded(settings.max_body_bytes)
+    pieces = chunked(body[:1], body[1:1000], body[1000:])
+    answer = await api.send(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + pieces)
+    assert answer.status == 201
+
+
+@pytest.mark.parametrize("excess", [1, 10**9, 10**18, 10**30])
+@pytest.mark.parametrize(
+    "target", ["/v1/todos", "/todo", f"/v1/todos/{UNKNOWN_ID}", "/livez", "/metrics"]
+)
+async def test_a_body_declared_above_the_limit_is_413_before_it_is_sent(
+    api, settings, target, excess
+):
+    method = "PATCH" if target.endswith(UNKNOWN_ID) else "POST" if "todo" in target else "GET"
+    length = settings.max_body_bytes + excess
+    head = f"{method} {target} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n"
+    answer = await api.send(head.encode())
+    assert (answer.status, answer.headers["Connection"]) == (413, "close")
+
+
+@pytest.mark.parametrize("end", [True, False], ids=["whole", "without an end"])
+async def test_a_body_that_turns_out_above_the_limit_is_413_and_stores_nothing(api, settings, end):
+    body = padded(settings.max_body_bytes + 1)
+    pieces = chunked(body[:1000], body[1000:])
+    pieces = pieces if end else pieces.removesuffix(chunked())
+    answer = await api.send(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + pieces)
+    assert (answer.status, answer.headers["Connection"]) == (413, "close")
+    assert (await api.call("GET", "/v1/todos")).json()["items"] == []
+
+
+@pytest.mark.parametrize("method", ["TRACE", "CONNECT"])
+async def test_a_method_that_is_for_proxies_is_405_everywhere(api, method):
+    for target in ("/todo", "/nowhere"):
+        answer = await api.send(f"{method} {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        assert answer.status == 405
+
+
+async def test_a_refused_request_has_one_line_in_the_access_log(api, caplog):
+    caplog.set_level(logging.INFO, "access")
+    answer = await api.send(b"GET /livez?secret=1 HTTP/1.1\r\n\r\n")
+    (record,) = (record for record in caplog.records if record.name == "access")
+    assert record.fields == {
+        "http.request.method": "GET",
+        "http.route": "refused",
+        "url.path": "/livez",
+        "http.response.status_code": 400,
+        "duration_ms": 0.0,
+        "client.address": "127.0.0.1",
+        "request_id": answer.headers["X-Request-Id"],
+    }
+
+
+REFUSED = {
+    "no host": (b"GET / HTTP/1.1\r\n\r\n", "malformed-request"),
+    "a bare line feed": (b"GET / HTTP/1.1\nHost: x\n\n", "malformed-request"),
+    "too many parameters": (
+        b"GET /v1/todos?" + b"a&" * 1001 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        "malformed-request",
+    ),
+    "a long line": (
+        b"GET /" + b"a" * 8192 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        "uri-too-long",
+    ),
+    "an expectation": (
+        b"GET / HTTP/1.1\r\nHost: x\r\nExpect: more\r\n\r\n",
+        "expectation-failed",
+    ),
+    "a long field": (
+        b"GET / HTTP/1.1\r\nHost: x\r\nCookie: " + b"a" * 8192 + b"\r\n\r\n",
+        "header-fields-too-large",
+    ),
+    "a method": (b"BREW / HTTP/1.1\r\nHost: x\r\n\r\n", "not-implemented"),
+    "a coding": (
+        b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n",
+        "not-implemented",
+    ),
+    "a version": (b"PRI * HTTP/2.0\r\n\r\n", "http-version-not-supported"),
+}
+
+
+@pytest.mark.parametrize(("request_bytes", "code"), REFUSED.values(), ids=REFUSED)
+async def test_what_is_refused_is_told_why_in_a_problem(api, request_bytes, code):
+    answer = await api.send(request_bytes)
+    assert answer.json()["type"] == f"/problems/{code}"
+    assert answer.headers["Connection"] == "close"
+
+
+async def test_an_address_behind_a_proxy_that_is_not_trusted_is_not_believed(api, caplog):
+    caplog.set_level(logging.INFO, "access")
+    await api.call("GET", "/livez", headers={"X-Forwarded-For": "1.2.3.4"})
+    (record,) = (record for record in caplog.records if record.name == "access")
+    assert record.fields["client.address"] == "127.0.0.1"
