@@ -6,15 +6,16 @@ from collections.abc import Awaitable, Callable
 from math import inf
 from typing import TYPE_CHECKING
 
-from tornado.httputil import HTTPHeaders, HTTPMessageDelegate
-
 from app.httpserver import encoding
 from app.httpserver.body import BodyReader
 from app.httpserver.context import Context
 from app.httpserver.framing import RequestHead
+from app.httpserver.request_headers import request_headers
 from app.httpserver.response import Response
 
 if TYPE_CHECKING:
+    from tornado.httputil import HTTPMessageDelegate
+
     from app.httpserver.connection import Connection
 
 
@@ -129,7 +130,7 @@ class Exchange(Response):
     def _give_head(self) -> Awaitable[None] | None:
         application = self._connection.server.application
         self._delegate = application.start_request(self._connection, self)
-        return self._delegate.headers_received(self.head.start_line, _headers(self.head))
+        return self._delegate.headers_received(self.head.start_line, request_headers(self.head))
 
     def _head_given(self) -> None:
         if not self.head.has_body:
@@ -153,22 +154,12 @@ class Exchange(Response):
 
     def _complete(self) -> None:
         self.is_read = True
-        self._body = None
-        self.watch()
+        if self._body is not None:
+            self._body = None
+            self.watch()
         if self._delegate is not None:
             self._give(self._delegate.finish, _nothing)
 
 
 def _nothing() -> None:
     """Follows what nothing follows."""
-
-
-def _headers(head: RequestHead) -> HTTPHeaders:
-    headers = HTTPHeaders()
-    if head.has_repeated_fields:
-        for name, value in head.fields:
-            headers.add(name, value)
-    else:  # Their syntax has been checked, so they need not go through add().
-        for name, value in head.fields:
-            headers[name] = value
-    return headers

@@ -93,40 +93,37 @@ class Response(HTTPConnection):
         """
         if not isinstance(start_line, ResponseStartLine):
             raise TypeError("a server answers with a ResponseStartLine")
-        # PERF: get_list() asks a dictionary; get() and "in" cost an exception for a missing field.
-        length = headers.get_list("Content-Length")
-        parts = [
-            encoding.encode_head(start_line.code, start_line.reason, headers.get_all()),
-            self._framing(start_line.code, length, headers.get_list("Connection")),
-            b"" if headers.get_list("Date") else self._connection.server.clock.date,
-            b"\r\n",
-        ]
+        head = encoding.encode_head(start_line.code, start_line.reason, headers.get_all())
+        data = head + self._framing(start_line.code, headers)
         if chunk:
-            parts.append(self._frame(chunk))
+            data += self._frame(chunk)
         self.has_head = True
-        return self._send(b"".join(parts))
+        return self._send(data)
 
-    def _framing(self, status: int, length: list[str], connection: list[str]) -> bytes:
-        """Decide how the response ends; return the fields that say so."""
+    def _framing(self, status: int, headers: HTTPHeaders) -> bytes:
+        """Decide how the response ends; return the fields that say so, and the end of the head."""
+        # PERF: get_list() asks a dictionary; get() and "in" cost an exception for a missing field.
+        length, connection = headers.get_list("Content-Length"), headers.get_list("Connection")
+        server = self._connection.server
         method, _, version = self.head.start_line
-        fields = b""
+        fields = b"" if headers.get_list("Date") else server.clock.date
         if not encoding.allows_body(method, status):
             self._left = 0
         elif length:
             self._left = _length(length[-1])
         elif version == "HTTP/1.1":
             self._is_chunked = True
-            fields = encoding.CHUNKED
+            fields += encoding.CHUNKED
         else:
             self.keep_alive = False  # The end of the connection is the end of the body.
-        if self._connection.server.is_draining or "close" in ",".join(connection).lower():
+        if server.is_draining or (connection and "close" in ",".join(connection).lower()):
             self.keep_alive = False
         if not connection:
             if not self.keep_alive and version == "HTTP/1.1":
                 fields += encoding.CONNECTION_CLOSE
             elif self.keep_alive and version == "HTTP/1.0":
                 fields += encoding.CONNECTION_KEEP_ALIVE
-        return fields
+        return fields + b"\r\n"
 
     def write(self, chunk: bytes) -> "Future[None]":
         """Send a part of the body.
