@@ -100,6 +100,7 @@ class _Pair:
 
 _PAIRS = (
     _Pair("RequestHandler road / stock Tornado", "road", ("tornado",), 2.2),
+    _Pair("RequestHandler road / stock Tornado on uvloop", "road", ("tornado-uvloop",)),
     _Pair("RequestHandler road / FastAPI", "road", ("fastapi",), 1.0, "above"),
     _Pair("ready answers / nginx", "ready", ("nginx",), 1.0),
     _Pair(

@@ -113,6 +113,7 @@ CONTENDERS = (
     ),
     Contender("road", "ours, RequestHandler road", "ours", _tornado("road")),
     Contender("tornado", "stock Tornado, same application", "tornado", _tornado("stock")),
+    Contender("tornado-uvloop", "stock Tornado on uvloop", "tornado", _tornado("stock-uvloop")),
     Contender("fastapi", "FastAPI on uvicorn", "python", _uvicorn("fastapi_app")),
     Contender("falcon", "Falcon on uvicorn", "python", _uvicorn("falcon_app")),
     Contender("sanic", "Sanic", "python", _peer_module("sanic_app")),

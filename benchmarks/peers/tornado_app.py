@@ -1,7 +1,8 @@
-"""The endpoint in Tornado, on uvloop: ``python -m benchmarks.peers.tornado_app CORE PORT``.
+"""The endpoint in Tornado: ``python -m benchmarks.peers.tornado_app CORE PORT``.
 
-CORE says what reads the requests: ``stock`` is Tornado's own server, ``road`` is ours with the
-same application, ``ready`` is ours with the answer kept ready.
+CORE says what reads the requests: ``stock`` is Tornado as it comes, on asyncio's own loop, and
+``stock-uvloop`` the same on uvloop; ``road`` is our server with the same application and ``ready``
+with the answer kept ready, both on uvloop, as the service runs.
 """
 
 import asyncio
@@ -32,7 +33,7 @@ class TodosHandler(RequestHandler):
 def _make_server(core: str) -> HTTPServer | Server:
     application = Application([(TARGET, TodosHandler)])
     match core:
-        case "stock":
+        case "stock" | "stock-uvloop":
             return HTTPServer(application)
         case "road":
             return Server(application)
@@ -54,4 +55,5 @@ async def main(core: str, port: int) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(main(sys.argv[1], int(sys.argv[2])))
+    run = asyncio.run if sys.argv[1] == "stock" else uvloop.run
+    run(main(sys.argv[1], int(sys.argv[2])))
