@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 
 .PHONY: help
 help: ## Show what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/run: setup.cfg pyproject.toml conf/constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 run, say")'
@@ -31,6 +31,10 @@ test: $(VENV)/test ## Run all tests and measure their branch coverage
 	$(BIN)/coverage run -m pytest
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
+
+.PHONY: optimised
+optimised: $(VENV)/test ## Run the HTTP core's tests under python -O
+	PYTHONOPTIMIZE=1 $(BIN)/python -m pytest tests/server -W "ignore:assertions not in test modules"
 
 .PHONY: lint
 lint: $(VENV)/test ## Check format, style and types

@@ -45,9 +45,6 @@ _INTERRUPTED = 130
 _THREADS_SECONDS = 1.0
 """For threads to end before the process ends without them; all answers are given by then."""
 
-_BACKLOG = 4096
-"""Connections the kernel holds while the process is busy; Linux's own limit (somaxconn)."""
-
 _DESCRIPTION = """\
 Serve todos over HTTP from MongoDB. Without --mongo-uri and --redis-url, private
 servers are started that keep their data in --data-dir."""
@@ -229,7 +226,7 @@ def _size_motor(settings: Settings) -> None:
 
 def _bind(settings: Settings) -> list[socket.socket]:
     try:
-        return bind_sockets(settings.port, settings.host, backlog=_BACKLOG)
+        return bind_sockets(settings.port, settings.host, backlog=settings.backlog)
     except OSError as error:
         where = f"{settings.host} port {settings.port}"
         if error.errno == errno.EADDRINUSE:

@@ -63,6 +63,15 @@ class HttpSettings:
         maximum=1_048_576,
         reason="Hundreds of pipelined requests; every connection can make the process hold it.",
     )
+    backlog: int = setting(
+        4096,
+        group="Limits",
+        help="connections that the kernel holds until they are accepted",
+        unit="connections",
+        minimum=1,
+        maximum=65_535,
+        reason="Linux's own limit (net.core.somaxconn); a burst waits there instead of failing.",
+    )
     max_connections: int = setting(
         20_000,
         group="Limits",

@@ -139,8 +139,10 @@ class Client:
             body = b""
             while size := int(await self._reader.readuntil(b"\r\n"), 16):
                 body += await self._reader.readexactly(size)
-                assert await self._reader.readexactly(2) == b"\r\n"
-            assert await self._reader.readexactly(2) == b"\r\n"
+                end = await self._reader.readexactly(2)
+                assert end == b"\r\n"
+            end = await self._reader.readexactly(2)
+            assert end == b"\r\n"
             return body
         if "content-length" in fields:
             return await self._reader.readexactly(int(fields["content-length"]))

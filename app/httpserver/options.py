@@ -87,6 +87,10 @@ class Options:
     linger_bytes: int = 1_048_576
     """How much is read and dropped in that time."""
 
+    backlog: int = 4096
+    """Connections that the kernel may hold until they are accepted, of sockets that `Server.listen`
+    makes; net.core.somaxconn may hold it lower."""
+
     max_connections: int = 20_000
     """Open connections; above it new ones wait in the kernel's backlog. Each needs a descriptor."""
 

@@ -27,9 +27,6 @@ from app.httpserver.refusal import Refusal
 
 T = TypeVar("T")
 
-_BACKLOG = 4096
-"""Connections that the kernel may hold unaccepted; net.core.somaxconn may hold it lower."""
-
 _ACCEPT_TURNS = 100
 """Turns of the loop in which a drain takes in what the kernel has accepted: 12,800 connections."""
 
@@ -120,7 +117,7 @@ class Server:
 
     def listen(self, port: int, address: str = "127.0.0.1") -> list[socket.socket]:
         """Listen on a port of an address, 0 for any free one; return the sockets."""
-        sockets = bind_sockets(port, address, backlog=_BACKLOG)
+        sockets = bind_sockets(port, address, backlog=self.options.backlog)
         self.add_sockets(sockets)
         return sockets
 
