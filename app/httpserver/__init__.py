@@ -37,6 +37,12 @@ What it does that Tornado's own server does not:
 
   It returns an answer, an awaitable of one, or None for what the application shall answer.
 
+What `HTTPServer` calls otherwise: ``xheaders`` and ``trusted_downstream`` are
+`Options.trusted_proxies`, ``protocol`` is `Options.scheme`, ``max_header_size`` is
+`Options.max_fields_bytes`, ``max_body_size`` is `Options.max_body_bytes`, ``body_timeout`` and
+``idle_connection_timeout`` are `Options.body_seconds` and `Options.idle_seconds`. Compressed
+requests, ``write`` before ``write_headers`` and forking (``start(n)``) are not served.
+
 How to read it: `head`, `framing`, `chunked`, `body` and `encoding` decide about bytes and do no
 I/O. `Connection` is one client, on the socket's side a `Channel`; `Exchange` is one request, and on
 the other side the `Response` that a RequestHandler writes to. `Clock` holds all deadlines.

@@ -10,9 +10,6 @@ from typing import Any
 
 log = logging.getLogger(__name__)
 
-_ACCEPTS_PER_TURN = 128
-"""Connections that are accepted before those that are open have their turn."""
-
 _PAUSE_SECONDS = 0.5
 """After a failed accept: trying again at once would be a busy loop."""
 
@@ -49,7 +46,6 @@ class Listener:
         self._has_room = has_room
         self._retry: asyncio.TimerHandle | None = None
         self._is_failing = False
-        self._is_closed = False
         loop.add_reader(listening, self._accept)
 
     @property
@@ -66,34 +62,34 @@ class Listener:
 
     def close(self) -> None:
         """Accept no more and close the socket."""
-        self._is_closed = True
         self._loop.remove_reader(self._listening)
         if self._retry is not None:
             self._retry.cancel()
         self._listening.close()
 
     def _accept(self) -> None:
-        for _ in range(_ACCEPTS_PER_TURN):
-            if self._is_closed:
-                return
-            if not self._has_room():
-                self._pause()
-                return
-            try:
-                connection, address = self._listening.accept()
-            except BlockingIOError:
-                return
-            except OSError as error:
-                if error.errno in _PASSING:
-                    continue
+        """Accept one connection; the loop calls again while there are more.
+
+        Those that are open have their turn in between: accepting a hundred at once, as Tornado
+        does, holds all others up for ten milliseconds.
+        """
+        if not self._has_room():
+            self._pause()
+            return
+        try:
+            connection, address = self._listening.accept()
+        except BlockingIOError:
+            return
+        except OSError as error:
+            if error.errno not in _PASSING:
                 if not self._is_failing:
                     log.warning("cannot accept connections: %s", error.strerror)
                 self._is_failing = True
                 self._pause()
-                return
-            self._is_failing = False
-            connection.setblocking(False)
-            self._accepted(connection, address)
+            return
+        self._is_failing = False
+        connection.setblocking(False)
+        self._accepted(connection, address)
 
     def _pause(self) -> None:
         self._loop.remove_reader(self._listening)

@@ -27,9 +27,6 @@ from app.httpserver.refusal import Refusal
 
 T = TypeVar("T")
 
-_ACCEPT_TURNS = 100
-"""Turns of the loop in which a drain takes in what the kernel has accepted: 12,800 connections."""
-
 _ARRIVAL_SECONDS = 0.05
 """For requests that were sent before a drain began, and are still on their way."""
 
@@ -147,7 +144,8 @@ class Server:
 
         They must be few enough for `Options.max_connections`.
         """
-        for _ in range(_ACCEPT_TURNS):
+        # As many as it may have held: new ones may come as fast as they are accepted.
+        for _ in range(self.options.backlog):
             if not any(listener.has_waiting for listener in self._listeners):
                 break
             await asyncio.sleep(0)
