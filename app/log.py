@@ -94,7 +94,7 @@ class ConsoleFormatter(logging.Formatter):
         """Return the line without its line end; an exception's traceback follows it."""
         fields = _fields(record)
         if record.name == access.name:
-            told = [str(fields[name]) for name in _ACCESS_FIELDS]
+            told = [str(fields.get(name, "-")) for name in _ACCESS_FIELDS]
         else:
             told = [record.getMessage(), *(f"{name}={value}" for name, value in fields.items())]
         time = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")

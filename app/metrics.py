@@ -41,6 +41,12 @@ class Metrics:
             buckets=_REQUEST_BUCKETS,
             registry=self._registry,
         )
+        self._refused = Counter(
+            "http_server_refused_requests_total",
+            "Requests that were malformed, too large or too slow, by the status of the answer.",
+            ("http_response_status_code",),
+            registry=self._registry,
+        )
         self._active = Gauge(
             "http_server_active_requests",
             "Requests that are being read or answered.",
@@ -74,6 +80,10 @@ class Metrics:
         """Record an answered request; ``route`` is the template, never the path."""
         label = method if method in METHODS else "_OTHER"
         self._requests.labels(label, route, str(status), scheme).observe(seconds)
+
+    def refused(self, status: int) -> None:
+        """Record a request that the server refused."""
+        self._refused.labels(str(status)).inc()
 
     def watch_server(
         self, *, active_requests: Callable[[], float], open_connections: Callable[[], float]

@@ -33,6 +33,9 @@ _LAG_INTERVAL_SECONDS = 0.5
 _RESERVED_DESCRIPTORS = 256
 """For everything but clients: connections to MongoDB and Redis, files, the event loop."""
 
+_ENOUGH_DESCRIPTORS = 1_048_576
+"""Where there is no limit; Linux's own for a process (fs.nr_open)."""
+
 _INTERRUPTED = 130
 """The exit code of a program that Ctrl-C ended, as shells give it."""
 
@@ -97,7 +100,7 @@ def make_server(settings: Settings, application: TodoApplication, metrics: Metri
         min_body_rate=settings.min_body_rate,
         idle_seconds=settings.idle_timeout_seconds,
         write_seconds=settings.write_timeout_seconds,
-        max_connections=min(settings.max_connections, _descriptors() - _RESERVED_DESCRIPTORS),
+        max_connections=min(settings.max_connections, _raise_descriptor_limit()),
     )
     server = Server(application, options=options, refuse=refusals(metrics))
     metrics.watch_server(
@@ -107,11 +110,12 @@ def make_server(settings: Settings, application: TodoApplication, metrics: Metri
     return server
 
 
-def _descriptors() -> int:
-    """Raise the limit of open files to what is allowed, and return it."""
+def _raise_descriptor_limit() -> int:
+    """Raise the limit of open files to what is allowed, and return how many clients may have."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return hard
+    limit = _ENOUGH_DESCRIPTORS if hard == resource.RLIM_INFINITY else hard
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    return max(limit - _RESERVED_DESCRIPTORS, limit // 2)
 
 
 def _stop_on_signals() -> asyncio.Event:
@@ -142,7 +146,7 @@ async def _first_of(*tasks: "asyncio.Task[Any]", within: float | None = None) ->
 
 
 async def _drain(server: Server, seconds: float) -> None:
-    await server.stop_after_waiting()
+    await server.stop_after_waiting()  # So that the next line is true; drain() begins with it.
     log.info("stopping: no new connections, waiting for requests in flight")
     if not await server.drain(seconds):
         log.warning("cutting off requests that take longer than %g s", seconds)

@@ -11,7 +11,7 @@ def record_request(
     route: str,
     path: str,
     status: int,
-    seconds: float,
+    seconds: float | None,
     scheme: str,
     client_address: str,
     request_id: str,
@@ -24,23 +24,23 @@ def record_request(
         route: the template of the address, ``refused`` where the server refused the request.
         path: the path as it was sent, without the query.
         status: the status code of the answer.
-        seconds: from the head of the request to the end of its answer.
+        seconds: from the head of the request to the end of its answer; None where the server
+            refused it, whose durations say nothing about the service.
         scheme: http or https.
         client_address: the client's IP address.
         request_id: names the request in the log and in its answer.
     """
-    metrics.request(method=method, route=route, status=status, scheme=scheme, seconds=seconds)
-    log.access.info(
-        "request",
-        extra={
-            "fields": {
-                "http.request.method": log.shorten(method),
-                "http.route": route,
-                "url.path": log.shorten(path),
-                "http.response.status_code": status,
-                "duration_ms": round(seconds * 1000, 3),
-                "client.address": client_address,
-                "request_id": request_id,
-            }
-        },
-    )
+    fields: dict[str, str | int | float] = {
+        "http.request.method": log.shorten(method),
+        "http.route": route,
+        "url.path": log.shorten(path),
+        "http.response.status_code": status,
+        "client.address": client_address,
+        "request_id": request_id,
+    }
+    if seconds is None:
+        metrics.refused(status)
+    else:
+        metrics.request(method=method, route=route, status=status, scheme=scheme, seconds=seconds)
+        fields["duration_ms"] = round(seconds * 1000, 3)
+    log.access.info("request", extra={"fields": fields})

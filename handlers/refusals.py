@@ -25,7 +25,7 @@ def refusals(metrics: Metrics) -> Refuse:
             route="refused",
             path="" if start_line is None else start_line.path.partition("?")[0],
             status=refusal.status,
-            seconds=0.0,
+            seconds=None,
             scheme=context.protocol,
             client_address=context.remote_ip,
             request_id=request_id,

@@ -1,6 +1,6 @@
 """An HTTP/1.1 server for Tornado applications: fast, strict and bounded.
 
-`Server` takes the place of `tornado.httpserver.HTTPServer` and serves any `tornado.web.Application`
+`Server` takes the place of `tornado.httpserver.HTTPServer` and serves a `tornado.web.Application`
 as it is: streaming in both directions with backpressure, WebSockets, TLS, Unix sockets. It runs on
 uvloop or on asyncio's own loop, whichever is running::
 
@@ -24,8 +24,9 @@ uvloop or on asyncio's own loop, whichever is running::
 
 What it does that Tornado's own server does not:
 
-- It is several times as fast, for the parsing is done in a few regular expressions and not at all
-  for a head it has seen before, and there is no task and no timer per request.
+- It is twice as fast with the same handlers (docs/benchmarks), for the parsing is done in a few
+  regular expressions and not at all for a head it has seen before, and the server itself makes no
+  task and no timer per request.
 - It reads strictly: what two parsers could understand differently is refused (`head`, `framing`,
   `chunked`), and everything has a limit with a reason (`Options`).
 - **Ready answers**: a function may answer a request from its head with bytes that were prepared
@@ -40,8 +41,13 @@ What it does that Tornado's own server does not:
 What `HTTPServer` calls otherwise: ``xheaders`` and ``trusted_downstream`` are
 `Options.trusted_proxies`, ``protocol`` is `Options.scheme`, ``max_header_size`` is
 `Options.max_fields_bytes`, ``max_body_size`` is `Options.max_body_bytes`, ``body_timeout`` and
-``idle_connection_timeout`` are `Options.body_seconds` and `Options.idle_seconds`. Compressed
-requests, ``write`` before ``write_headers`` and forking (``start(n)``) are not served.
+``idle_connection_timeout`` are `Options.body_seconds` and `Options.idle_seconds`.
+
+What is stricter, or not there: methods beside the usual seven must be among `Options.methods`, a
+body may have 1 MiB, `Server.listen` takes loopback unless it is told otherwise, and ``X-Real-Ip``
+and ``X-Scheme`` are not believed. Compressed requests, ``write`` before ``write_headers``, a
+handler's own Transfer-Encoding, plain callables as applications and forking (``start(n)``) are not
+served; ``request.connection.stream`` knows ``socket`` (of TLS), ``closed`` and ``close`` alone.
 
 How to read it: `head`, `framing`, `chunked`, `body` and `encoding` decide about bytes and do no
 I/O. `Connection` is one client, on the socket's side a `Channel`; `Exchange` is one request, and on

@@ -4,10 +4,14 @@ from collections.abc import Awaitable, Callable, Iterable
 from http import HTTPStatus
 from typing import NamedTuple
 
+from tornado.httputil import HTTPHeaders, HTTPInputError
+
 from app.httpserver.context import Context
 from app.httpserver.encoding import encode_head
 from app.httpserver.framing import ReadyRequest
 from app.httpserver.refusal import Refusal
+
+_ADDED = frozenset({"Date", "Connection", "Content-Length", "Transfer-Encoding"})
 
 
 class Answer(NamedTuple):
@@ -31,21 +35,29 @@ class Answer(NamedTuple):
             body: what GET is answered with; must be empty where the status allows none.
 
         Raises:
-            ValueError: a field holds a line end, or a body stands where none may.
+            ValueError: a field is malformed or one of those, or a body stands where none may.
         """
-        fields = list(fields)
+        headers = HTTPHeaders()
+        try:
+            for name, value in fields:
+                headers.add(name, value)
+        except HTTPInputError as error:
+            raise ValueError(str(error)) from None
+        if not _ADDED.isdisjoint(headers):
+            raise ValueError(f"the server adds {', '.join(sorted(_ADDED))}")
         if status not in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED):
-            fields.append(("Content-Length", str(len(body))))
+            headers["Content-Length"] = str(len(body))
         elif body:
             raise ValueError(f"an answer with status {status:d} has no body")
-        return cls(encode_head(status, status.phrase, fields), body)
+        return cls(encode_head(status, status.phrase, headers.get_all()), body)
 
 
 Ready = Callable[[ReadyRequest], Answer | Awaitable[Answer | None] | None]
 """Answers a request from its head, now or later; None sends it to the application.
 
 It is asked about plain GET and HEAD requests only: HTTP/1.1, without a body and without any field
-that changes how a request must be treated (`framing.UNUSUAL`).
+that changes how a request must be treated (`framing.UNUSUAL`). An awaitable has no deadline, and is
+not cancelled when its client goes.
 """
 
 Refuse = Callable[[Refusal, Context], Answer]

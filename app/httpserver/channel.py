@@ -1,8 +1,9 @@
-"""A client's socket, whatever is spoken on it: output, deadlines and the ways to end."""
+"""The socket's side of a connection: stages, deadlines, output and the ways to end."""
 
 import asyncio
 import select
 from asyncio import Future
+from contextlib import suppress
 from enum import Enum
 from math import inf
 from typing import TYPE_CHECKING, cast
@@ -32,10 +33,10 @@ HEAD, REQUEST, LINGER, CLOSED = Stage
 
 
 class Channel(asyncio.Protocol):
-    """The half of a connection that knows nothing of requests; `Connection` is the other half."""
+    """The half of a connection that knows no request; `Connection` is the other half."""
 
     __slots__ = (
-        *("_at_eof", "_dropped", "_is_reading_paused", "_output", "_transport"),
+        *("_at_eof", "_dropped", "_is_flushed", "_is_reading_paused", "_output", "_transport"),
         *("deadline", "server", "slot", "stage"),
     )
 
@@ -47,7 +48,9 @@ class Channel(asyncio.Protocol):
         self.stage = HEAD
         self._at_eof = False  # The client has closed its side, and may still read.
         self._is_reading_paused = False
-        self._dropped = 0  # Bytes that came in while lingering.
+        # While lingering.
+        self._dropped = 0  # Bytes that came in.
+        self._is_flushed = False  # The last answer has been sent for some time.
         # The clock's; see `Clock.watch`.
         self.deadline = inf
         self.slot = Clock.NO_SLOT
@@ -61,44 +64,43 @@ class Channel(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         self._output = Output(self._transport, self.server.loop, options)
         self._transport.set_write_buffer_limits(high=options.write_buffer_bytes)
-        self.made()
+        self.server.opened(self)
         self.watch(options.head_seconds)
 
     def pause_writing(self) -> None:
         """Let whoever writes wait: the client reads too slowly."""
-        self.watch(self.server.options.write_seconds)
+        self._set_deadline(self.server.options.write_seconds)
         self._output.pause(self.server.clock.now)
 
     def resume_writing(self) -> None:
         """Let them go on."""
         self._output.resume()
-        if self.stage is LINGER:
-            self.watch(self.server.options.linger_seconds)
-        else:
-            self.writable()
+        if self.stage is not LINGER:
+            self.on_writable()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell everybody who waits."""
         self.stage = CLOSED
         self.server.clock.forget(self)
         self._output.fail()
-        self.lost()
+        self.on_lost()
+        self.server.closed(self)
 
     # What the other half does about it.
 
-    def made(self) -> None:
-        """Make the connection known."""
-        raise NotImplementedError
-
-    def writable(self) -> None:
+    def on_writable(self) -> None:
         """Go on: the client has read most of what was unsent."""
         raise NotImplementedError
 
-    def lost(self) -> None:
+    def on_lost(self) -> None:
         """Let go of everything: the connection is gone."""
         raise NotImplementedError
 
-    def late(self) -> None:
+    def is_idle(self) -> bool:
+        """Tell whether the connection may be closed: nobody waits for anything."""
+        raise NotImplementedError
+
+    def on_late(self) -> None:
         """Act on a deadline of the stage, which is neither LINGER nor CLOSED."""
         raise NotImplementedError
 
@@ -106,7 +108,7 @@ class Channel(asyncio.Protocol):
 
     def send(self, data: bytes) -> "Future[None]":
         """Send a part of a response; return when more should be written."""
-        if self.stage is CLOSED or self._transport.is_closing():
+        if self.is_closing:
             return self.server.closed_future()
         return self._output.write(data) or self.server.done
 
@@ -119,6 +121,16 @@ class Channel(asyncio.Protocol):
         """Return the TLS side of the connection, if it has one."""
         tls: ssl.SSLObject | None = self._transport.get_extra_info("ssl_object")
         return tls
+
+    @property
+    def at_eof(self) -> bool:
+        """The client has closed its side."""
+        return self._at_eof
+
+    @property
+    def is_closing(self) -> bool:
+        """Nothing can be written any more."""
+        return self.stage is CLOSED or self._transport.is_closing()
 
     # Reading.
 
@@ -134,12 +146,6 @@ class Channel(asyncio.Protocol):
             self._is_reading_paused = False
             self._transport.resume_reading()
 
-    def is_readable(self) -> bool:
-        """Tell whether the kernel has input that has not been read."""
-        poll = select.poll()
-        poll.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
-        return bool(poll.poll(0))
-
     # Ending.
 
     def close(self, *, lingering: bool = False) -> None:
@@ -153,11 +159,22 @@ class Channel(asyncio.Protocol):
             return
         self.stage = LINGER
         if lingering and not self._at_eof and self._transport.can_write_eof():
-            self._transport.write_eof()
+            # The client may be gone already, and the kernel knows.
+            with suppress(OSError):
+                self._transport.write_eof()
             self.resume_reading()
         else:
             self._transport.close()
-        self.watch(self.server.options.linger_seconds)
+        self._output.mark(self.server.clock.now)
+        self._set_deadline(self.server.options.linger_seconds)
+
+    def close_if_idle(self) -> None:
+        """Close, unless a request is under way or waits in the kernel to be read."""
+        if self.is_idle():
+            poll = select.poll()
+            poll.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
+            if not poll.poll(0):
+                self.close()
 
     def abort(self) -> None:
         """Close at once, whatever is unsent."""
@@ -172,7 +189,7 @@ class Channel(asyncio.Protocol):
     def watch(self, seconds: float) -> None:
         """Let the stage expire after some time; inf means never.
 
-        While the client reads too slowly that deadline stands, and `writable` sets the stage's.
+        While the client reads too slowly that deadline stands; `on_writable` sets the stage's.
         """
         if not self._output.is_paused:
             self._set_deadline(seconds)
@@ -184,14 +201,33 @@ class Channel(asyncio.Protocol):
             clock.watch(self, deadline)
 
     def expire(self) -> None:
-        """Act on a deadline; called by the clock."""
-        if self._output.is_paused:
-            if self._output.has_moved(self.server.clock.now):
-                self._set_deadline(self.server.options.write_seconds)
-            else:
-                self.server.statistics.slow_readers += 1
-                self.abort()
-        elif self.stage is LINGER:
+        """Act on a deadline; called by the clock, whom no error may stop."""
+        try:
+            if self.stage is LINGER:
+                self._end_lingering()
+            elif self._output.is_paused:
+                if not self._cut_off_if_stuck():
+                    self._set_deadline(self.server.options.write_seconds)
+            elif self.stage is not CLOSED:
+                self.on_late()
+        except Exception as error:  # noqa: BLE001 - all other connections wait for their turn.
+            self.server.log_fault(error)
             self.abort()
-        elif self.stage is not CLOSED:
-            self.late()
+
+    def _cut_off_if_stuck(self) -> bool:
+        is_stuck = self._output.is_stuck(self.server.clock.now)
+        if is_stuck:
+            self.server.statistics.slow_readers += 1
+            self.abort()
+        return is_stuck
+
+    def _end_lingering(self) -> None:
+        """Give the last answer the time that its reader needs, and then the time to linger."""
+        has_unsent = self._transport.get_write_buffer_size() > 0
+        if has_unsent and self._cut_off_if_stuck():
+            return
+        if has_unsent or not self._is_flushed:
+            self._is_flushed = not has_unsent
+            self._set_deadline(self.server.options.linger_seconds)
+        else:
+            self.abort()

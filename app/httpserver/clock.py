@@ -1,8 +1,9 @@
 """Time for many connections at the price of one timer.
 
-A timer per request would cost more than answering it. Instead everything that waits has a
-deadline, and once per second those are looked at whose second has come. A deadline that moves into
-the future, as an idle connection's does with every request, costs the setting of an attribute.
+A timer per request would cost about as much as a ready answer (docs/decisions/0005). Instead
+everything that waits has a deadline, and once per second those are looked at whose second has come.
+A deadline that moves into the future, as an idle connection's does with every request, costs the
+setting of an attribute.
 """
 
 import asyncio
@@ -42,7 +43,7 @@ class Clock:
         self._wall = wall
         self._slots: dict[int, set[Waiting]] = {}
         self._timer: asyncio.TimerHandle | None = None
-        self.now = monotonic()
+        self.now = self._ticked = monotonic()
         self.date = encode_date(wall())
         self._next_slot = int(self.now)
 
@@ -64,9 +65,18 @@ class Clock:
         )
         self.tick()
 
-    def tick(self) -> None:
-        """Read the time anew and let everything expire whose deadline has passed."""
+    def refresh(self) -> float:
+        """Read the time anew and return it, where a second more or less would be unfair."""
         self.now = self._monotonic()
+        return self.now
+
+    def tick(self) -> None:
+        """Read the time anew and let everything expire whose deadline has passed.
+
+        What passed while the loop stood still gets another second: what it waits for may have come.
+        """
+        stalled = max(0.0, self._monotonic() - self._ticked - 2 * _TICK_SECONDS)
+        self._ticked = self.refresh()
         self.date = encode_date(self._wall())
         for slot in range(self._next_slot, int(self.now) + 1):
             self._next_slot = slot + 1
@@ -74,7 +84,7 @@ class Clock:
                 if waiting.slot != slot:
                     continue  # Forgotten by what another one's end has set off.
                 waiting.slot = self.NO_SLOT
-                if waiting.deadline <= self.now:
+                if waiting.deadline <= self.now - stalled:
                     waiting.expire()
                 else:
                     self.watch(waiting, waiting.deadline)

@@ -7,6 +7,7 @@ time, a pipeline costs the memory of its bytes, and no answer can overtake anoth
 import asyncio
 from asyncio import Future
 from collections.abc import Awaitable
+from functools import partial
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -16,17 +17,17 @@ from tornado.iostream import IOStream
 from app.httpserver.answer import Answer
 from app.httpserver.channel import CLOSED, HEAD, LINGER, REQUEST, Channel
 from app.httpserver.context import Context, forwarded_context
-from app.httpserver.detaching import detach_stream
+from app.httpserver.detaching import closed_stream, detach_stream
 from app.httpserver.exchange import Exchange
 from app.httpserver.framing import RequestHead
 from app.httpserver.heads import HeadInput
 from app.httpserver.refusal import Refusal, bad_request, request_timeout
 
 if TYPE_CHECKING:
+    from app.httpserver.response import Response
     from app.httpserver.server import Server
 
-_REQUESTS_PER_TURN = 16
-"""Pipelined requests that are begun before other connections have their turn."""
+_REQUESTS_PER_TURN = 16  # Then other connections have their turn.
 
 
 class Connection(Channel):
@@ -72,12 +73,12 @@ class Connection(Channel):
         """
         self._at_eof = True
         if self._exchange is not None and self._exchange.is_read:
-            self._exchange.lose()
+            self._exchange.tell_closed()
         self.advance()
         # Over TLS both sides close together.
         return self.tls() is None and self.stage is not LINGER
 
-    def writable(self) -> None:
+    def on_writable(self) -> None:
         """Set the stage's deadline, which made way for the slow reader's, and go on."""
         if self._exchange is not None:
             self._exchange.watch()
@@ -85,17 +86,12 @@ class Connection(Channel):
             self.watch(self.server.options.idle_seconds)
             self._schedule()
 
-    def made(self) -> None:
-        """Tell the server."""
-        self.server.opened(self)
-
-    def lost(self) -> None:
-        """Tell the application and the server."""
+    def on_lost(self) -> None:
+        """Tell the application."""
         self._held.clear()
         self._drop_exchange()
-        self.server.closed(self)
 
-    def late(self) -> None:
+    def on_late(self) -> None:
         """Refuse what comes too slowly, close what is idle."""
         if self._exchange is not None:
             if self._exchange.is_late(self.server.clock.now):
@@ -114,10 +110,9 @@ class Connection(Channel):
 
     def advance(self) -> None:
         """Read on, as far as the input, the application and the client's reading allow."""
-        self._is_scheduled = False
-        begun = 0
+        self._is_scheduled, begun = False, 0
         try:
-            while self._held:
+            while self._held and not self.is_closing:
                 if self._exchange is not None:
                     if self._exchange.is_waiting or not self._exchange.read(self._held):
                         break
@@ -132,7 +127,7 @@ class Connection(Channel):
                     begun += 1
         except Refusal as refusal:
             self.refuse(refusal)
-        if self.stage is not CLOSED and len(self._held) <= self.server.options.max_held_bytes:
+        if len(self._held) <= self.server.options.max_held_bytes or self._heads.is_partial:
             self.resume_reading()
         if self._at_eof:
             self._end_at_eof()
@@ -147,6 +142,7 @@ class Connection(Channel):
         head = self._heads.take(self._held)
         if head is None:
             if not was_partial:
+                self.server.clock.refresh()
                 self.watch(self.server.options.head_seconds)
             return False
         self._begin(head)
@@ -162,8 +158,6 @@ class Connection(Channel):
         elif exchange is not None and not exchange.is_read and not exchange.is_waiting:
             self._drop_exchange()  # Never finish(): the body is not complete (gunicorn < 26.1).
             self.close()
-
-    # Answering.
 
     def _begin(self, head: RequestHead) -> None:
         server = self.server
@@ -195,23 +189,26 @@ class Connection(Channel):
             self.close(lingering=bool(self._held))
 
     def _wait_for_answer(self, head: RequestHead, answer: Awaitable[Answer | None]) -> None:
+        future = self.server.call(asyncio.ensure_future, answer)
+        if future is None:
+            self._begin_exchange(head)
+            return
         self.stage = REQUEST
         self.watch(inf)
         self.server.statistics.in_flight += 1
+        future.add_done_callback(partial(self._answered, head))
 
-        def answered(future: "Future[Answer | None]") -> None:
-            self.server.statistics.in_flight -= 1
-            result = self.server.call(future.result)
-            if self.stage is not REQUEST:
-                return
-            self.stage = HEAD
-            if result is not None:
-                self._answer(head, result)
-            else:
-                self._begin_exchange(head)
-            self.advance()
-
-        asyncio.ensure_future(answer).add_done_callback(answered)
+    def _answered(self, head: RequestHead, future: "Future[Answer | None]") -> None:
+        self.server.statistics.in_flight -= 1
+        answer = self.server.call(future.result)
+        if self.stage is not REQUEST:
+            return
+        self.stage = HEAD
+        if isinstance(answer, Answer):
+            self._answer(head, answer)
+        else:
+            self._begin_exchange(head)
+        self.advance()
 
     def _begin_exchange(self, head: RequestHead) -> None:
         context = self._context
@@ -228,13 +225,13 @@ class Connection(Channel):
 
     def exchange_finished(self) -> None:
         """Go on after a response."""
-        exchange = self._exchange
+        exchange = self._end_exchange()
         if exchange is None:
             return
-        self._end_exchange()
+        exchange.end()
         # The rest of an unread body would have to be read to find the next request.
         is_read = exchange.is_read or not exchange.head.has_body
-        if self.stage is CLOSED:
+        if self.is_closing:
             return
         if exchange.keep_alive and is_read and not self.server.is_draining:
             self.stage = HEAD
@@ -244,29 +241,29 @@ class Connection(Channel):
         else:
             self.close(lingering=not is_read or bool(self._held))
 
-    def detach(self) -> IOStream:
+    def detach(self, response: "Response", greeting: bytes) -> IOStream:
         """Give the socket away, with the input that has not been read."""
+        if self._exchange not in (None, response) or self.is_closing:
+            return closed_stream()
         held = bytes(self._held)
         self._held.clear()
-        self._end_exchange()
+        exchange = self._end_exchange()
+        if exchange is not None:
+            exchange.end()
         self.stage = CLOSED
-        stream = detach_stream(self._transport, held)
+        stream = detach_stream(self._transport, held, greeting)
         if self._transport.get_protocol() is not self:
             self.connection_lost(None)  # Nobody else would tell.
         return stream
 
     def fail(self, error: BaseException) -> None:
         """End what the application cannot go on with."""
-        if isinstance(error, Refusal):
-            self.refuse(error)
-        elif isinstance(error, HTTPInputError):
+        if isinstance(error, HTTPInputError):
             self.refuse(bad_request("The request is malformed."))
         else:
             self.server.log_fault(error)
             self._drop_exchange()
             self.abort()
-
-    # Ending.
 
     def refuse(self, refusal: Refusal) -> None:
         """Answer a request that cannot be served, unless its answer has begun, and close."""
@@ -275,25 +272,28 @@ class Connection(Channel):
             context, has_begun = self._exchange.context, self._exchange.has_head
             refusal.start_line = self._exchange.head.start_line
             self._drop_exchange()
-        self._held.clear()
         if not has_begun:
             answer = self.server.render(refusal, context)
             is_head = refusal.start_line is not None and refusal.start_line.method == "HEAD"
             self.send_last(answer, b"" if is_head else answer.body)
         self.close(lingering=True)
 
-    def close_if_idle(self) -> None:
-        """Close unless a request is being read or answered, or waits in the kernel to be read."""
-        if self.stage is HEAD and not self._held and not self.is_readable():
-            self.close()
+    def close(self, *, lingering: bool = False) -> None:
+        """Let go of the input as well; see `Channel.close`."""
+        self._held.clear()
+        super().close(lingering=lingering)
+
+    def is_idle(self) -> bool:
+        """Tell whether no request is being read or answered."""
+        return self.stage is HEAD and not self._held
 
     def _drop_exchange(self) -> None:
-        if self._exchange is not None:
-            self._exchange.lose()
-            self._end_exchange()
+        exchange = self._end_exchange()
+        if exchange is not None:
+            exchange.abandon()
 
-    def _end_exchange(self) -> None:
-        if self._exchange is not None:
-            self._exchange.end()
-            self._exchange = None
+    def _end_exchange(self) -> Exchange | None:
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
             self.server.statistics.in_flight -= 1
+        return exchange

@@ -28,13 +28,13 @@ class Context:
         return self.remote_ip
 
 
-def peer_context(family: socket.AddressFamily, address: Any, scheme: str) -> Context:
+def peer_context(family: int, address: Any, scheme: str) -> Context:
     """Return the context of a connection as the kernel tells it."""
     is_ip = family in (socket.AF_INET, socket.AF_INET6)
     return Context(address[0] if is_ip else _UNKNOWN_IP, scheme)
 
 
-def is_trusted(context: Context, family: socket.AddressFamily, options: Options) -> bool:
+def is_trusted(context: Context, family: int, options: Options) -> bool:
     """Tell whether a peer's word about its client is believed."""
     if family == socket.AF_UNIX:
         return options.trust_unix_peers
@@ -48,12 +48,8 @@ def forwarded_context(peer: Context, head: RequestHead, options: Options) -> Con
     X-Forwarded-For is read from its end, where our own proxies have added to it: the first address
     that is none of theirs is the client's. What stands before it is the client's own claim.
     """
-    fields: dict[str, str] = {}
-    for name, value in head.fields:
-        key = name.lower()
-        fields[key] = f"{fields[key]},{value}" if key in fields else value
     remote_ip = peer.remote_ip
-    for claimed in reversed(fields.get("x-forwarded-for", "").split(",")):
+    for claimed in reversed(_combined(head, "x-forwarded-for").split(",")):
         address = _address(claimed.strip(" \t"))
         if address is None:
             break
@@ -62,8 +58,12 @@ def forwarded_context(peer: Context, head: RequestHead, options: Options) -> Con
             break
     else:
         remote_ip = peer.remote_ip
-    scheme = fields.get("x-forwarded-proto", "").rpartition(",")[2].strip(" \t").lower()
+    scheme = _combined(head, "x-forwarded-proto").rpartition(",")[2].strip(" \t").lower()
     return Context(remote_ip, scheme if scheme in ("http", "https") else peer.protocol)
+
+
+def _combined(head: RequestHead, field: str) -> str:
+    return ",".join(value for name, value in head.fields if name.lower() == field)
 
 
 def _is_proxy(address: IPv4Address | IPv6Address, options: Options) -> bool:
@@ -72,6 +72,9 @@ def _is_proxy(address: IPv4Address | IPv6Address, options: Options) -> bool:
 
 def _address(text: str) -> IPv4Address | IPv6Address | None:
     try:
-        return ip_address(text)
+        address = ip_address(text)
     except ValueError:
         return None
+    # What comes over IPv4 to a socket of both families is called ::ffff:127.0.0.1, say.
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address

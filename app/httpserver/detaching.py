@@ -26,7 +26,14 @@ class _HeadStartStream(IOStream):
         return size
 
 
-def detach_stream(transport: asyncio.Transport, first: bytes) -> IOStream:
+def closed_stream() -> IOStream:
+    """Return a stream that tells whoever uses it that the client is gone."""
+    stream = IOStream(socket.socket())
+    stream.close()
+    return stream
+
+
+def detach_stream(transport: asyncio.Transport, first: bytes, greeting: bytes) -> IOStream:
     """Return a stream with the client at the other end; the transport is used up.
 
     A plain socket is duplicated, and the stream goes on with the duplicate. That cannot be done
@@ -36,14 +43,30 @@ def detach_stream(transport: asyncio.Transport, first: bytes) -> IOStream:
     Args:
         transport: what the connection was served on.
         first: input that has been read from it.
+        greeting: what is sent before anything that is written to the stream.
+
+    Raises:
+        OSError: no file descriptor is left; the connection is closed.
     """
     if transport.get_extra_info("ssl_object") is None and not transport.get_write_buffer_size():
         descriptor = transport.get_extra_info("socket")
-        duplicate = socket.fromfd(descriptor.fileno(), descriptor.family, descriptor.type)
+        try:
+            duplicate = socket.fromfd(descriptor.fileno(), descriptor.family, descriptor.type)
+        except OSError:
+            transport.abort()
+            raise
         duplicate.setblocking(False)
         transport.abort()  # Closes its own descriptor; the connection lives on.
-        return _HeadStartStream(duplicate, first)
-    near, far = socket.socketpair()
+        stream = _HeadStartStream(duplicate, first)
+        if greeting:
+            stream.write(greeting)
+        return stream
+    transport.write(greeting)
+    try:
+        near, far = socket.socketpair()
+    except OSError:
+        transport.abort()
+        raise
     near.setblocking(False)
     far.setblocking(False)
     transport.set_protocol(_Bridge(transport, far, first))

@@ -10,6 +10,8 @@ from app.httpserver import encoding
 from app.httpserver.body import BodyReader
 from app.httpserver.context import Context
 from app.httpserver.framing import RequestHead
+from app.httpserver.output import retrieve
+from app.httpserver.refusal import Refusal
 from app.httpserver.request_headers import request_headers
 from app.httpserver.response import Response
 
@@ -79,17 +81,23 @@ class Exchange(Response):
             seconds = max(1.0, self._body.next_check(now) - now)
         self._connection.watch(seconds)
 
-    def lose(self) -> None:
-        """Tell the application, once, that the client is gone.
+    def tell_closed(self) -> None:
+        """Tell the handler, once, that the client has closed its side."""
+        callback, self.close_callback = self.close_callback, None
+        if callback is not None:
+            self._connection.server.call(callback)
+
+    def abandon(self) -> None:
+        """End an exchange that will get no answer from the application, and tell it.
 
         Before the whole request was read that is the delegate's to know, afterwards the handler's
         (`tornado.httputil.HTTPMessageDelegate.on_connection_close`).
         """
         callback, self.close_callback = self.close_callback, None
-        if not self.is_read and self._delegate is not None:
-            self.is_read = True
-            callback = self._delegate.on_connection_close
-        if callback is not None and not self.is_finished:
+        if not self.is_read:
+            callback = None if self._delegate is None else self._delegate.on_connection_close
+        self.end()
+        if callback is not None:
             self._connection.server.call(callback)
 
     def end(self) -> None:
@@ -98,34 +106,41 @@ class Exchange(Response):
         self._delegate = None
         self._waiting = None
 
-    def _give(self, give: Callable[[], Awaitable[None] | None], then: Callable[[], None]) -> None:
+    def _give(
+        self, give: Callable[[], Awaitable[None] | None], then: Callable[[], None] | None
+    ) -> None:
         try:
             awaitable = give()
-            if self.is_finished:
-                return
-            if awaitable is None:
-                then()
-                return
+            future = None if awaitable is None else asyncio.ensure_future(awaitable)
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - the application's.
             self._connection.fail(error)
-        else:
-            self._wait(awaitable, then)
+            return
+        if future is not None and not self.is_finished:
+            self._wait(future, then)
+        elif then is not None and not self.is_finished:
+            then()
 
-    def _wait(self, awaitable: Awaitable[None], then: Callable[[], None]) -> None:
+    def _wait(self, future: "Future[None]", then: Callable[[], None] | None) -> None:
         since = self._connection.server.clock.now
 
         def given(future: "Future[None]") -> None:
             if self._waiting is not future:
-                future.cancelled() or future.exception()  # Nobody else will ask.
+                retrieve(future)
                 return
             self._waiting = None
             if self._body is not None:
                 self._body.excuse(self._connection.server.clock.now - since)
-            self._give(future.result, then)
+            try:
+                future.result()
+            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - see `_give`.
+                self._connection.fail(error)
+                return
+            if then is not None:
+                then()
             self._connection.advance()
 
-        self._waiting = asyncio.ensure_future(awaitable)
-        self._waiting.add_done_callback(given)
+        self._waiting = future
+        future.add_done_callback(given)
 
     def _give_head(self) -> Awaitable[None] | None:
         application = self._connection.server.application
@@ -136,14 +151,17 @@ class Exchange(Response):
         if not self.head.has_body:
             self._complete()
             return
-        now = self._connection.server.clock.now
-        self._body = BodyReader(
-            self.head,
-            self._connection.server.options,
-            max_bytes=self.max_body_bytes,
-            seconds=self.body_seconds,
-            now=now,
-        )
+        try:
+            self._body = BodyReader(
+                self.head,
+                self._connection.server.options,
+                max_bytes=self.max_body_bytes,
+                seconds=self.body_seconds,
+                now=self._connection.server.clock.refresh(),
+            )
+        except Refusal as refusal:
+            self._connection.refuse(refusal)
+            return
         self.watch()
         if self.head.expects_continue and not self.has_head and not self._connection.has_input:
             self._connection.send(encoding.CONTINUE)
@@ -158,8 +176,6 @@ class Exchange(Response):
             self._body = None
             self.watch()
         if self._delegate is not None:
-            self._give(self._delegate.finish, _nothing)
-
-
-def _nothing() -> None:
-    """Follows what nothing follows."""
+            self._give(self._delegate.finish, None)
+        if self._connection.at_eof:  # Nobody will tell it later.
+            self._connection.server.loop.call_soon(self.tell_closed)

@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Collection
 from http import HTTPStatus
+from ipaddress import IPv6Address
 from typing import NamedTuple
 
 from tornado.httputil import RequestStartLine
@@ -22,21 +23,31 @@ UNUSUAL = frozenset({
     "upgrade", "te", "trailer", "range", "if-range", "if-match", "if-modified-since",
     "if-unmodified-since",
 })  # fmt: skip
-"""Fields that send a request down the ordinary road: they ask for more than a prepared answer."""
+"""Fields that send a request down the ordinary road: they ask for more than a prepared answer.
+
+If-None-Match is none of them on purpose: a ready function that asks for it can answer 304 itself,
+and one whose answers carry an ETag must (RFC 9110, section 13.1.2). So it is with Authorization,
+Cookie and Accept, where answers depend on them.
+"""
 
 # Not even equal values are merged: what is sent twice was put together by somebody else, and the
-# next server takes the first where this one takes the last (aiohttp, CVE-2026-34525; llhttp).
+# next server takes the first where this one takes the last (aiohttp, CVE-2026-34525).
 _SINGLE = frozenset({"host", "content-length", "transfer-encoding"})
 
-# RFC 3986, section 3.2.2, with the sub-delimiters that no name of a host has left out: "," would
-# hide a second Host behind a proxy, "@" and "/" a second authority (Starlette, CVE-2026-48710).
-_HOST = re.compile(r"(?:[A-Za-z0-9._~%!$&'()*+;=-]{0,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{0,5})?")
+# RFC 3986, section 3.2.2, but for ",", which would hide a second Host behind a proxy. "@", "/" and
+# "?" are outside of that grammar (Starlette, CVE-2026-48710). DNS names have 253 characters at most
+# (RFC 1035, section 2.3.4), a port five digits.
+_HOST = re.compile(
+    r"(?:(?:[A-Za-z0-9._~!$&'()*+;=-]|%[0-9A-Fa-f]{2}){0,255}|\[([0-9A-Fa-f:.]{2,45})\])"
+    r"(?::[0-9]{0,5})?"
+)
 
 # RFC 9112, section 3.2.2.
 _ABSOLUTE_FORM = re.compile(r"https?://([^/?#]*)(/[^#]*|\?[^#]*|)", re.IGNORECASE)
 
 _DIGITS = re.compile(r"[0-9]+")
 _DIGITS_THAT_FIT = 18
+"""Of a Content-Length that is read as a number; one with more is above any limit."""
 _ASCII_LIST = re.compile(r"[!-~ \t]+")
 
 
@@ -61,7 +72,6 @@ class RequestHead(NamedTuple):
     """As Tornado takes it; an absolute target has been reduced to its path and query."""
 
     fields: Fields
-    host: str
     keep_alive: bool
     """The client wants to go on with this connection."""
 
@@ -70,7 +80,6 @@ class RequestHead(NamedTuple):
 
     is_chunked: bool
     expects_continue: bool
-    is_upgrade: bool
     has_repeated_fields: bool
     ready_request: ReadyRequest | None
     """What the ready function is asked; None where the request must take the ordinary road."""
@@ -110,16 +119,14 @@ def understand(raw: RawHead, options: Options, ready_fields: tuple[str, ...]) ->
     if "#" in target:
         raise bad_request("A request target has no fragment.")
     content_length, is_chunked = _body_length(raw.version, fields)
-    connection = _list(fields["connection"]) if "connection" in fields else ()
+    connection = list_members(fields["connection"]) if "connection" in fields else ()
     return RequestHead(
         start_line=RequestStartLine(raw.method, target, raw.version),
         fields=raw.fields,
-        host=host,
         keep_alive=_keep_alive(raw.version, connection),
         content_length=content_length,
         is_chunked=is_chunked,
         expects_continue=_expects_continue(raw.version, fields.get("expect")),
-        is_upgrade="upgrade" in connection,
         has_repeated_fields=bool(repeated),
         ready_request=_ready_request(raw, target, fields, ready_fields),
     )
@@ -154,13 +161,22 @@ def _host(version: str, host: str | None) -> str:
         if version == "HTTP/1.1":
             raise bad_request("A request has exactly one Host.")
         return ""
-    if _HOST.fullmatch(host) is None:
+    found = _HOST.fullmatch(host)
+    if found is None or (found[1] and not _is_ipv6(found[1])):
         raise bad_request("The Host is malformed.")
     return host
 
 
+def _is_ipv6(text: str) -> bool:
+    try:
+        IPv6Address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _target(method: str, target: str, host: str) -> str:
-    """Return path and query of a target in another form than these, or ``*``."""
+    """Return the path and query of a target in absolute form, or ``*``."""
     if target == "*" and method == "OPTIONS":
         return target
     absolute = _ABSOLUTE_FORM.fullmatch(target)
@@ -208,7 +224,8 @@ def _expects_continue(version: str, value: str | None) -> bool:
     return True
 
 
-def _list(value: str) -> Collection[str]:
+def list_members(value: str) -> Collection[str]:
+    """Return the members of a list in lower case (RFC 9110, section 5.6.1)."""
     # Members are compared one by one: "close, x" closes too, "close\t" as well (llhttp #866).
     return {member.strip(" \t").lower() for member in value.split(",")}
 

@@ -80,9 +80,10 @@ class Options:
     min_write_rate: int = 1024
     """Bytes per second that a slow reader must take; a modem does 5000."""
 
-    linger_seconds: float = 2.0
-    """How long a connection that was refused is still read, so that the client gets our answer and
-    not a reset (RFC 9112, section 9.6)."""
+    linger_seconds: float = 1.0
+    """How long a connection is still read after its last answer has been sent, so that the client
+    gets that and not a reset (RFC 9112, section 9.6); up to three times as long, for it is looked
+    at only so often."""
 
     linger_bytes: int = 1_048_576
     """How much is read and dropped in that time."""
@@ -92,10 +93,11 @@ class Options:
     makes; net.core.somaxconn may hold it lower."""
 
     max_connections: int = 20_000
-    """Open connections; above it new ones wait in the kernel's backlog. Each needs a descriptor."""
+    """Open connections, detached ones left out; above it new ones wait in the kernel's backlog.
+    Each needs a file descriptor."""
 
     remembered_heads: int = 1024
     """Heads whose reading is remembered; clients repeat themselves. 0 remembers none."""
 
     remembered_head_bytes: int = 1024
-    """Largest head that is remembered: with the number above, a few MiB at most."""
+    """Largest head that is remembered: with the number above, 18 MiB at worst."""

@@ -23,8 +23,9 @@ class Output:
         self._transport = transport
         self._loop = loop
         self._options = options
+        # Of a slow reader: when it was last looked at; unsent then, and written since.
         self._since = 0.0
-        self._unsent = 0  # When a slow reader was last looked at, and what has been added since.
+        self._unsent = 0
         self._waiters: list[Future[None]] = []
         self.is_paused = False
 
@@ -37,13 +38,17 @@ class Output:
             return None
         waiter: Future[None] = self._loop.create_future()
         # A disconnect must not complain about a write that nobody waits for.
-        waiter.add_done_callback(_retrieve)
+        waiter.add_done_callback(retrieve)
         self._waiters.append(waiter)
         return waiter
 
     def pause(self, now: float) -> None:
         """Note that the transport holds more than it should."""
         self.is_paused = True
+        self.mark(now)
+
+    def mark(self, now: float) -> None:
+        """Begin to look at how much the client reads."""
         self._since = now
         self._unsent = self._transport.get_write_buffer_size()
 
@@ -62,14 +67,20 @@ class Output:
             if not waiter.done():
                 waiter.set_exception(StreamClosedError())
 
-    def has_moved(self, now: float) -> bool:
-        """Tell whether the client has read enough since this was last asked, or the pause began."""
-        unsent = self._transport.get_write_buffer_size()
-        taken, self._unsent = self._unsent - unsent, unsent
-        elapsed, self._since = now - self._since, now
-        return taken >= elapsed * self._options.min_write_rate
+    def is_stuck(self, now: float) -> bool:
+        """Tell whether the client has read too little since `mark`; if not, mark anew.
+
+        It is given `Options.write_seconds` before that is judged.
+        """
+        elapsed = now - self._since
+        if elapsed < self._options.write_seconds:
+            return False
+        taken = self._unsent - self._transport.get_write_buffer_size()
+        self.mark(now)
+        return taken < elapsed * self._options.min_write_rate
 
 
-def _retrieve(future: "Future[None]") -> None:
+def retrieve(future: "Future[None]") -> None:
+    """Look at a future's error, so that nobody complains that nobody did."""
     if not future.cancelled():
         future.exception()

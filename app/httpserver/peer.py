@@ -25,6 +25,13 @@ class Peer:
             raise ssl.SSLError("not a TLS connection")
         return tls
 
+    def closed(self) -> bool:
+        """Tell whether nothing can be written any more."""
+        return self._connection.is_closing
+
+    def set_nodelay(self, value: bool) -> None:
+        """Do nothing: small packets are never held back."""
+
     def close(self) -> None:
         """Close the connection at once."""
         self._connection.abort()

@@ -1,6 +1,7 @@
 """The response side of an exchange: what Tornado knows as the connection of a request."""
 
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from tornado.httputil import (
@@ -14,7 +15,7 @@ from tornado.iostream import IOStream
 
 from app.httpserver import encoding
 from app.httpserver.context import Context
-from app.httpserver.framing import RequestHead
+from app.httpserver.framing import RequestHead, list_members
 from app.httpserver.peer import Peer
 
 if TYPE_CHECKING:
@@ -35,7 +36,15 @@ class Response(HTTPConnection):
     """
 
     __slots__ = (
-        *("_connection", "_is_chunked", "_left", "body_seconds", "close_callback", "context"),
+        *(
+            "_connection",
+            "_is_chunked",
+            "_left",
+            "_switching",
+            "body_seconds",
+            "close_callback",
+            "context",
+        ),
         *("has_head", "head", "is_finished", "keep_alive", "max_body_bytes"),
     )
 
@@ -51,6 +60,7 @@ class Response(HTTPConnection):
         self.has_head = False  # It has been sent.
         self.is_finished = False  # Nothing more may be sent.
         self._is_chunked = False
+        self._switching = b""  # The head of a 101, which is sent when the connection is detached.
         self._left: int | None = None  # Bytes of the body to come; None where nobody has said.
 
     @property
@@ -74,10 +84,15 @@ class Response(HTTPConnection):
         self.body_seconds = timeout
 
     def detach(self) -> IOStream:
-        """Hand the connection over; a WebSocketHandler does this, see `detaching`."""
+        """Hand the connection over; a WebSocketHandler does this, see `detaching`.
+
+        Returns:
+            A stream with the client at the other end; a closed one if the client is gone, or if
+            the connection has gone on to another request.
+        """
         self.is_finished = True
         self.close_callback = None
-        return self._connection.detach()
+        return self._connection.detach(self, self._switching)
 
     def write_headers(
         self,
@@ -88,13 +103,17 @@ class Response(HTTPConnection):
         """Send the head of the response, and a first part of its body.
 
         Raises:
-            ValueError: a header field holds CR or LF.
+            ValueError: a header field holds CR or LF, or says wrongly how long the body is.
             HTTPOutputError: there is more body than the Content-Length says.
         """
         if not isinstance(start_line, ResponseStartLine):
             raise TypeError("a server answers with a ResponseStartLine")
         head = encoding.encode_head(start_line.code, start_line.reason, headers.get_all())
         data = head + self._framing(start_line.code, headers)
+        if start_line.code == HTTPStatus.SWITCHING_PROTOCOLS:
+            # With the stream's first bytes: a transport with unsent output cannot be handed over.
+            self._switching, self.has_head = data, True
+            return self._connection.server.done
         if chunk:
             data += self._frame(chunk)
         self.has_head = True
@@ -107,22 +126,25 @@ class Response(HTTPConnection):
         server = self._connection.server
         method, _, version = self.head.start_line
         fields = b"" if headers.get_list("Date") else server.clock.date
+        if headers.get_list("Transfer-Encoding") or len(length) > 1:
+            raise ValueError("a handler sets one Content-Length at most, and no Transfer-Encoding")
         if not encoding.allows_body(method, status):
             self._left = 0
         elif length:
-            self._left = _length(length[-1])
+            self._left = _length(length[0])
         elif version == "HTTP/1.1":
             self._is_chunked = True
             fields += encoding.CHUNKED
         else:
             self.keep_alive = False  # The end of the connection is the end of the body.
-        if server.is_draining or (connection and "close" in ",".join(connection).lower()):
-            self.keep_alive = False
-        if not connection:
-            if not self.keep_alive and version == "HTTP/1.1":
+        wants_close = bool(connection) and "close" in list_members(",".join(connection))
+        self.keep_alive = self.keep_alive and not wants_close and not server.is_draining
+        if not self.keep_alive:
+            # In HTTP/1.0 this is the default.
+            if version == "HTTP/1.1" and not wants_close:
                 fields += encoding.CONNECTION_CLOSE
-            elif self.keep_alive and version == "HTTP/1.0":
-                fields += encoding.CONNECTION_KEEP_ALIVE
+        elif version == "HTTP/1.0" and not connection:
+            fields += encoding.CONNECTION_KEEP_ALIVE
         return fields + b"\r\n"
 
     def write(self, chunk: bytes) -> "Future[None]":
@@ -131,9 +153,14 @@ class Response(HTTPConnection):
         Raises:
             HTTPOutputError: there is more of it than the Content-Length says.
         """
-        if not self.has_head:
-            raise RuntimeError("write_headers comes before write")
+        self._require_head()
         return self._send(self._frame(chunk))
+
+    def _require_head(self) -> None:
+        if not self.has_head and not self.is_finished:
+            # A RequestHandler whose head was not fit to be sent takes it for sent, and goes on.
+            self._connection.abort()
+            raise RuntimeError("write_headers comes first")
 
     def _send(self, data: bytes) -> "Future[None]":
         if self.is_finished:
@@ -158,6 +185,7 @@ class Response(HTTPConnection):
         """
         if self.is_finished:
             return
+        self._require_head()
         if self._left:
             self._connection.abort()
             raise HTTPOutputError(f"Tried to write {self._left} bytes less than Content-Length")

@@ -8,21 +8,24 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 from tornado.httputil import HTTPServerConnectionDelegate
 from tornado.ioloop import IOLoop
 from tornado.iostream import StreamClosedError
 from tornado.log import app_log
-from tornado.netutil import bind_sockets
+from tornado.netutil import bind_sockets, ssl_options_to_context
 
 from app.httpserver.answer import Answer, Ready, Refuse, plain_refusal
+from app.httpserver.channel import Channel
 from app.httpserver.clock import Clock
 from app.httpserver.connection import Connection
 from app.httpserver.context import Context, is_trusted, peer_context
 from app.httpserver.heads import Heads
 from app.httpserver.listener import Listener
 from app.httpserver.options import Options
+from app.httpserver.output import retrieve
 from app.httpserver.refusal import Refusal
 
 T = TypeVar("T")
@@ -39,7 +42,7 @@ class Statistics:
     """Open now."""
 
     in_flight: int = 0
-    """Requests that are being read or answered now, those answered at once left out."""
+    """Requests that are being answered now, or whose body is being read."""
 
     accepted: int = 0
     """Connections ever accepted."""
@@ -76,7 +79,7 @@ class Server:
         ready: Ready | None = None,
         ready_fields: tuple[str, ...] = (),
         refuse: Refuse = plain_refusal,
-        ssl_options: ssl.SSLContext | None = None,
+        ssl_options: ssl.SSLContext | dict[str, Any] | None = None,
     ) -> None:
         """Make a server that does not listen yet.
 
@@ -86,8 +89,14 @@ class Server:
             ready: asked first about every plain GET and HEAD, see `Ready`; None asks nobody.
             ready_fields: the header fields that ``ready`` looks at.
             refuse: renders what the server answers itself; also the place to count and log it.
-            ssl_options: with them the server speaks TLS.
+            ssl_options: with them the server speaks TLS; a dictionary is taken as by
+                `tornado.netutil.ssl_options_to_context`.
+
+        Raises:
+            TypeError: the application is no delegate, but a plain callable, say.
         """
+        if not isinstance(application, HTTPServerConnectionDelegate):
+            raise TypeError("the application must be a HTTPServerConnectionDelegate")
         self.application = application
         self.options = options or Options()
         self.ready = ready
@@ -103,12 +112,12 @@ class Server:
         self.done: Future[None] = self.loop.create_future()
         self.done.set_result(None)
         self._refuse = refuse
-        self._tls = ssl_options
+        self._tls = None if ssl_options is None else ssl_options_to_context(ssl_options, True)
         self._listeners: list[Listener] = []
-        self._connections: set[Connection] = set()
+        self._connections: set[Channel] = set()
         self._accepting: set[asyncio.Task[Any]] = set()
-        self._none = asyncio.Event()
-        self._none.set()
+        self._all_closed = asyncio.Event()
+        self._all_closed.set()
 
     # Listening.
 
@@ -122,12 +131,7 @@ class Server:
         """Serve what arrives on listening sockets, TCP or Unix; they are closed by `stop`."""
         self.clock.start(self.loop)
         for listening in sockets:
-
-            def accepted(
-                connection: socket.socket, address: Any, family: int = listening.family
-            ) -> None:
-                self._accept(connection, address, socket.AddressFamily(family))
-
+            accepted = partial(self._accept, listening.family)
             self._listeners.append(
                 Listener(listening, self.loop, accepted=accepted, has_room=self._has_room)
             )
@@ -137,12 +141,13 @@ class Server:
         listeners, self._listeners = self._listeners, []
         for listener in listeners:
             listener.close()
-        self._stop_clock_after_the_last()
+        self._stop_after_the_last()
 
     async def stop_after_waiting(self) -> None:
-        """Accept the connections that the kernel has made already, then stop: it would reset them.
+        """Accept the connections that the kernel has made already, then stop.
 
-        They must be few enough for `Options.max_connections`.
+        Closing the listening socket would reset them. They must be few enough for
+        `Options.max_connections`.
         """
         # As many as it may have held: new ones may come as fast as they are accepted.
         for _ in range(self.options.backlog):
@@ -154,6 +159,8 @@ class Server:
     async def drain(self, seconds: float) -> bool:
         """Stop, answer what has been asked, and close each connection after its last answer.
 
+        A drained server is not used again. Detached connections (WebSockets) are not its own.
+
         Args:
             seconds: how long this may take.
 
@@ -163,14 +170,14 @@ class Server:
         """
         await self.stop_after_waiting()
         self.is_draining = True
-        if self._accepting:
-            await asyncio.wait(self._accepting, timeout=seconds)
-        await asyncio.sleep(_ARRIVAL_SECONDS)
-        for connection in tuple(self._connections):
-            connection.close_if_idle()
         try:
-            async with asyncio.timeout(seconds):
-                await self._none.wait()
+            async with asyncio.timeout(seconds + _ARRIVAL_SECONDS):
+                if self._accepting:
+                    await asyncio.wait(self._accepting)
+                await asyncio.sleep(_ARRIVAL_SECONDS)
+                for connection in tuple(self._connections):
+                    connection.close_if_idle()
+                await self._all_closed.wait()
         except TimeoutError:
             return False
         return True
@@ -181,19 +188,19 @@ class Server:
             task.cancel()
         for connection in tuple(self._connections):
             connection.abort()
-        await self._none.wait()
+        await self._all_closed.wait()
 
     def _has_room(self) -> bool:
         return len(self._connections) + len(self._accepting) < self.options.max_connections
 
-    def _accept(self, accepted: socket.socket, address: Any, family: socket.AddressFamily) -> None:
+    def _accept(self, family: int, accepted: socket.socket, address: Any) -> None:
         scheme = self.options.scheme or ("http" if self._tls is None else "https")
         context = peer_context(family, address, scheme)
         protocol = Connection(self, context, is_trusted=is_trusted(context, family, self.options))
         task = self.loop.create_task(self._connect(accepted, protocol))
         self._accepting.add(task)
-        self._none.clear()
-        task.add_done_callback(self._connected)
+        self._all_closed.clear()
+        task.add_done_callback(partial(self._connected, accepted))
 
     async def _connect(self, accepted: socket.socket, protocol: Connection) -> None:
         # The client's fault, as a rule: gone again, or no TLS.
@@ -205,35 +212,34 @@ class Server:
                 ssl_handshake_timeout=self.options.head_seconds if self._tls else None,
             )
 
-    def _connected(self, task: "asyncio.Task[None]") -> None:
+    def _connected(self, accepted: socket.socket, task: "asyncio.Task[None]") -> None:
         self._accepting.discard(task)
-        if not self._connections and not self._accepting:
-            self._none.set()
+        if task.cancelled():  # Perhaps before it had begun.
+            accepted.close()
+        self._stop_after_the_last()
 
     # What connections call.
 
-    def opened(self, connection: Connection) -> None:
+    def opened(self, connection: Channel) -> None:
         """Count a connection."""
         self._connections.add(connection)
         self.statistics.accepted += 1
         self.statistics.connections = len(self._connections)
 
-    def closed(self, connection: Connection) -> None:
+    def closed(self, connection: Channel) -> None:
         """Count it no longer."""
         self._connections.discard(connection)
         self.statistics.connections = len(self._connections)
         self.call(self.application.on_close, connection)
         for listener in self._listeners:
             listener.resume()
-        if not self._connections and not self._accepting:
-            self._none.set()
-            self._stop_clock_after_the_last()
+        self._stop_after_the_last()
 
     def call(self, function: Callable[..., T], *args: Any) -> T | None:
         """Call the owner's code; log what it raises and return None then."""
         try:
             return function(*args)
-        except Exception as error:  # noqa: BLE001 - the owner's, of any kind.
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - the owner's.
             self.log_fault(error)
             return None
 
@@ -251,9 +257,11 @@ class Server:
         """Return the future of a write into a closed connection."""
         future: Future[None] = self.loop.create_future()
         future.set_exception(StreamClosedError())
-        future.exception()  # Nobody has to look at it.
+        retrieve(future)
         return future
 
-    def _stop_clock_after_the_last(self) -> None:
-        if not self._listeners and not self._connections:
-            self.clock.stop()
+    def _stop_after_the_last(self) -> None:
+        if not self._connections and not self._accepting:
+            self._all_closed.set()
+            if not self._listeners:
+                self.clock.stop()

@@ -85,7 +85,6 @@ async def test_a_refused_request_has_one_line_in_the_access_log(api, caplog):
         "http.route": "refused",
         "url.path": "/livez",
         "http.response.status_code": 400,
-        "duration_ms": 0.0,
         "client.address": "127.0.0.1",
         "request_id": answer.headers["X-Request-Id"],
     }
@@ -124,6 +123,13 @@ async def test_what_is_refused_is_told_why_in_a_problem(api, request_bytes, code
     answer = await api.send(request_bytes)
     assert answer.json()["type"] == f"/problems/{code}"
     assert answer.headers["Connection"] == "close"
+
+
+async def test_refused_requests_are_counted_by_status(api):
+    await api.send(b"GET / HTTP/1.1\r\n\r\n")
+    metrics = (await api.call("GET", "/metrics")).body
+    counted = b'http_server_refused_requests_total{http_response_status_code="400"} 1.0\n'
+    assert counted in metrics
 
 
 async def test_an_address_behind_a_proxy_that_is_not_trusted_is_not_believed(api, caplog):

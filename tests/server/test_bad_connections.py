@@ -28,7 +28,7 @@ def _reset(client: socket.socket) -> None:
 
 async def _until_all_are_closed(server: Server) -> None:
     async with asyncio.timeout(10.0):
-        await server._none.wait()
+        await server._all_closed.wait()
 
 
 def test_twenty_thousand_pipelined_requests_are_answered_in_order(

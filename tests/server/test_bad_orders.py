@@ -98,5 +98,5 @@ def test_a_client_that_sent_more_after_close_is_read_from_for_a_while(visit: Vis
     visit.send(get("Connection: close") + SMUGGLED)
     assert visit.client.has_ended
     assert not visit.client.is_closing()
-    visit.wait(3.0)
+    visit.wait(4.0)
     assert visit.client.was_aborted

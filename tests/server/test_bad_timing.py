@@ -127,8 +127,18 @@ def test_a_streaming_handler_is_told_once_that_its_body_was_late(visit: Visit, r
 def test_a_refused_client_that_stays_is_cut_off(visit: Visit):
     visit.send(b"x\r\n\r\n")
     assert not visit.client.was_aborted
-    visit.wait(3.0)
+    visit.wait(4.0)
     assert visit.client.was_aborted
+
+
+def test_a_client_that_reads_slowly_but_enough_gets_all_of_a_last_answer(visit: Visit):
+    client = visit.slow_reader()
+    visit.send(b"GET /large HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    for _ in range(LARGE_BYTES // 5000 + 2):
+        client.take(5000)
+        visit.wait(1.0)
+    assert len(client.received) > LARGE_BYTES
+    assert client.has_ended
 
 
 @pytest.mark.parametrize("options", [Options(linger_bytes=1000)])

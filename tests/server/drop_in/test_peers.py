@@ -129,7 +129,7 @@ async def test_a_client_certificate_is_seen_by_the_handler(
         serving(Application([("/", Who)]), ssl_options=server_tls) as (_, port),
         await Client.connect(port, tls=client_tls) as client,
     ):
-        assert (await client.call(request("/"))).body == b"127.0.0.1 https localhost"
+        assert (await client.call(request("/"))).body == b"127.0.0.1 https foo.example.com"
 
 
 @on_both_loops
