@@ -30,11 +30,13 @@ class LastWords(RequestHandler):
 
 @on_both_loops
 async def test_an_application_that_answers_when_it_is_told_of_the_end_gets_no_word_in() -> None:
-    async with serving(Application([("/", LastWords)])) as (_, port):
-        async with await Client.connect(port) as client:
-            client.send(request("/", CHUNKED, method="POST") + b"5\r\nhello\r\nZZ\r\n")
-            assert (await client.receive()).status == 400
-            assert await client.rest() == b""
+    async with (
+        serving(Application([("/", LastWords)])) as (_, port),
+        await Client.connect(port) as client,
+    ):
+        client.send(request("/", CHUNKED, method="POST") + b"5\r\nhello\r\nZZ\r\n")
+        assert (await client.receive()).status == 400
+        assert await client.rest() == b""
 
 
 @pytest.mark.parametrize("error", [ValueError("no"), asyncio.CancelledError()])
@@ -102,9 +104,11 @@ async def test_what_an_awaited_data_received_returns_does_not_matter() -> None:
         def post(self) -> None:
             self.write("read")
 
-    async with serving(Application([("/", Counting)])) as (_, port):
-        async with await Client.connect(port) as client:
-            assert (await client.call(request("/", method="POST", body=b"hello"))).body == b"read"
+    async with (
+        serving(Application([("/", Counting)])) as (_, port),
+        await Client.connect(port) as client,
+    ):
+        assert (await client.call(request("/", method="POST", body=b"hello"))).body == b"read"
 
 
 @pytest.mark.parametrize("first", [b"", request("/")], ids=["alone", "behind another"])
@@ -155,10 +159,12 @@ async def test_no_request_is_begun_on_a_connection_that_the_application_has_clos
             begun.append(self.request.path)
             self.request.connection.stream.close()  # type: ignore[union-attr]
 
-    async with serving(Application([("/.*", Closing)])) as (server, port):
-        async with await Client.connect(port) as client:
-            client.send(request("/first") + request("/second"))
-            await until(lambda: server.statistics.connections == 0)
+    async with (
+        serving(Application([("/.*", Closing)])) as (server, port),
+        await Client.connect(port) as client,
+    ):
+        client.send(request("/first") + request("/second"))
+        await until(lambda: server.statistics.connections == 0)
     assert begun == ["/first"]
 
 
@@ -195,13 +201,15 @@ async def test_a_client_that_resets_among_ready_answers_leaves_no_line_in_the_lo
 
 @on_both_loops
 async def test_what_came_while_the_loop_stood_still_is_not_late() -> None:
-    async with serving(Application([("/", Echo)])) as (server, port):
-        async with await Client.connect(port) as client:
-            client.send(request("/", "Content-Length: 10", method="POST"))
-            await until(lambda: server.statistics.in_flight == 1)
-            pass_time(server, 20.0)
-            client.send(b"a" * 10)
-            assert (await client.receive()).status == 200
+    async with (
+        serving(Application([("/", Echo)])) as (server, port),
+        await Client.connect(port) as client,
+    ):
+        client.send(request("/", "Content-Length: 10", method="POST"))
+        await until(lambda: server.statistics.in_flight == 1)
+        pass_time(server, 20.0)
+        client.send(b"a" * 10)
+        assert (await client.receive()).status == 200
 
 
 @on_both_loops
