@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent
 ENVIRONMENT = ROOT / "build" / "bench-venv"
 REQUIREMENTS = Path(__file__).parent / "peers" / "requirements.txt"
 
-_OUR_PACKAGES = ("tornado", "uvloop", "httptools")
+_OUR_PACKAGES = ("tornado", "uvloop")
 _PEER_PACKAGES = (
     *("fastapi", "starlette", "falcon", "uvicorn", "httptools", "uvloop", "sanic", "aiohttp"),
     *("flask", "werkzeug", "gunicorn", "gevent", "granian"),

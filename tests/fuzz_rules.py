@@ -6,6 +6,8 @@ our server says about them: a refusal for no reason is a difference without an e
 
 import re
 from collections.abc import Callable
+from ipaddress import IPv6Address
+from string import ascii_letters, digits
 from typing import NamedTuple
 
 from fuzz_message import CONTROL, LONE_CR, LONE_LF, MessageView
@@ -28,7 +30,7 @@ class Difference(NamedTuple):
 
 Rule = Callable[[Difference], bool]
 
-_HOST = re.compile(rb"([A-Za-z0-9._~%!$&'()*+;=-]{0,255}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{0,5})?")
+_NAME_CHARACTERS = frozenset(f"{ascii_letters}{digits}-._~!$&'()*+;=")
 _ABSOLUTE = re.compile(rb"(?i)https?://([^/?#]*)((?:/|\?)[^#]*|)")
 
 
@@ -107,7 +109,24 @@ def number_of_hosts(found: Difference) -> bool:
 def malformed_host(found: Difference) -> bool:
     """A Host that is none by RFC 3986, 3.2.2, or holds a comma. h11 does not look into it."""
     hosts = found.message.values(b"host")
-    return found.ours.status == 400 and any(not _HOST.fullmatch(host) for host in hosts)
+    return found.ours.status == 400 and any(not _is_host(host.decode("latin-1")) for host in hosts)
+
+
+def _is_host(text: str) -> bool:
+    name, colon, port = text.rpartition(":")
+    if not colon or "]" in port:
+        name, port = text, ""
+    if len(port) > 5 or not all(character in digits for character in port):
+        return False
+    if name.startswith("["):
+        try:
+            IPv6Address(name.removeprefix("[").removesuffix("]"))
+        except ValueError:
+            return False
+        return name.endswith("]") and "%" not in name
+    encoded = len(re.findall("%[0-9A-Fa-f]{2}", name))
+    plain = re.sub("%[0-9A-Fa-f]{2}", "", name)
+    return len(plain) + encoded <= 255 and _NAME_CHARACTERS.issuperset(plain)
 
 
 def several_lengths(found: Difference) -> bool:

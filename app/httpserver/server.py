@@ -162,7 +162,7 @@ class Server:
         A drained server is not used again. Detached connections (WebSockets) are not its own.
 
         Args:
-            seconds: how long this may take.
+            seconds: how long this may take, beside a tenth of a second for what is on its way.
 
         Returns:
             Whether all connections are closed. Those that are not go on:
@@ -171,7 +171,7 @@ class Server:
         await self.stop_after_waiting()
         self.is_draining = True
         try:
-            async with asyncio.timeout(seconds + _ARRIVAL_SECONDS):
+            async with asyncio.timeout(seconds + 2 * _ARRIVAL_SECONDS):
                 if self._accepting:
                     await asyncio.wait(self._accepting)
                 await asyncio.sleep(_ARRIVAL_SECONDS)
