@@ -95,14 +95,14 @@ PROBLEMS: Mapping[str, ProblemType] = {
         "The database did not answer in time. A write may or may not have taken place: read "
         "before you repeat it. `Retry-After` says when to try again.",
     ),
-    "http-version-not-supported": ProblemType(
-        505, "HTTP version not supported", "Only HTTP/1.0 and HTTP/1.1 are spoken here."
-    ),
     "overloaded": ProblemType(
         503,
         "Overloaded",
         "Too many requests wait for the database. Nothing was done; repeat the request after "
         "`Retry-After` seconds.",
+    ),
+    "http-version-not-supported": ProblemType(
+        505, "HTTP version not supported", "Only HTTP/1.0 and HTTP/1.1 are spoken here."
     ),
 }
 

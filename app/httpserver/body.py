@@ -14,9 +14,9 @@ class BodyReader:
     """
 
     __slots__ = (
-        *("_chunks", "_left", "_max_bytes", "_options", "_seconds", "_since", "_taken"),
+        "_chunks", "_left", "_max_bytes", "_options", "_seconds", "_since", "_taken",
         "is_complete",
-    )
+    )  # fmt: skip
 
     def __init__(
         self, head: RequestHead, options: Options, *, max_bytes: int, seconds: float, now: float

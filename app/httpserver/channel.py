@@ -36,9 +36,9 @@ class Channel(asyncio.Protocol):
     """The half of a connection that knows no request; `Connection` is the other half."""
 
     __slots__ = (
-        *("_at_eof", "_dropped", "_is_flushed", "_is_reading_paused", "_output", "_transport"),
-        *("deadline", "server", "slot", "stage"),
-    )
+        "_at_eof", "_dropped", "_is_flushed", "_is_reading_paused", "_output", "_transport",
+        "deadline", "server", "slot", "stage",
+    )  # fmt: skip
 
     _transport: asyncio.Transport
     _output: Output

@@ -27,9 +27,9 @@ class ChunkedDecoder:
     """Takes a chunked body apart; ``is_complete`` tells when its last byte has been read."""
 
     __slots__ = (
-        *("_body_bytes", "_left", "_options", "_overhead_bytes", "_part", "_trailers"),
-        *("_trailers_bytes", "is_complete"),
-    )
+        "_body_bytes", "_left", "_options", "_overhead_bytes", "_part", "_trailers",
+        "_trailers_bytes", "is_complete",
+    )  # fmt: skip
 
     def __init__(self, options: Options) -> None:
         self.is_complete = False

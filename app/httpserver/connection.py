@@ -34,8 +34,8 @@ class Connection(Channel):
     """The protocol of one accepted socket; Tornado's ``server_conn``."""
 
     __slots__ = (
-        *("_context", "_exchange", "_heads", "_held", "_is_scheduled", "_is_trusted", "_recall"),
-    )
+        "_context", "_exchange", "_heads", "_held", "_is_scheduled", "_is_trusted", "_recall",
+    )  # fmt: skip
 
     def __init__(self, server: "Server", context: Context, *, is_trusted: bool) -> None:
         super().__init__(server)

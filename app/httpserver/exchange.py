@@ -28,8 +28,6 @@ class Exchange(Response):
     or ``on_connection_close``. Nothing is called while an awaitable of the former two is pending.
     """
 
-    __slots__ = ("_body", "_delegate", "_waiting", "is_read")
-
     def __init__(self, connection: "Connection", head: RequestHead, context: Context) -> None:
         super().__init__(connection, head, context)
         self._delegate: HTTPMessageDelegate | None = None

@@ -35,19 +35,6 @@ class Response(HTTPConnection):
     may be unsent; awaiting them is how a handler goes at its client's speed.
     """
 
-    __slots__ = (
-        *(
-            "_connection",
-            "_is_chunked",
-            "_left",
-            "_switching",
-            "body_seconds",
-            "close_callback",
-            "context",
-        ),
-        *("has_head", "head", "is_finished", "keep_alive", "max_body_bytes"),
-    )
-
     def __init__(self, connection: "Connection", head: RequestHead, context: Context) -> None:
         self._connection = connection
         self.head = head
