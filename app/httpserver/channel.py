@@ -223,7 +223,8 @@ class Channel(asyncio.Protocol):
 
     def _end_lingering(self) -> None:
         """Give the last answer the time that its reader needs, and then the time to linger."""
-        has_unsent = self._transport.get_write_buffer_size() > 0
+        # A TLS transport holds more than it counts, and closes itself when all of it is sent.
+        has_unsent = self._transport.get_write_buffer_size() > 0 or self.tls() is not None
         if has_unsent and self._cut_off_if_stuck():
             return
         if has_unsent or not self._is_flushed:

@@ -165,7 +165,7 @@ class Connection(Channel):
         if request is not None and server.ready is not None:
             try:
                 answer = server.ready(request)
-            except Exception as error:  # noqa: BLE001 - the owner's, of any kind.
+            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - the owner's.
                 server.log_fault(error)
                 answer = None
             if isinstance(answer, Answer):
@@ -224,13 +224,12 @@ class Connection(Channel):
     # What an exchange calls.
 
     def exchange_finished(self) -> None:
-        """Go on after a response."""
+        """Go on after a response; behind an unread body the next request cannot be found."""
         exchange = self._end_exchange()
         if exchange is None:
             return
-        exchange.end()
-        # The rest of an unread body would have to be read to find the next request.
         is_read = exchange.is_read or not exchange.head.has_body
+        exchange.abandon()  # It has to hear of the end of its request, if not by finish().
         if self.is_closing:
             return
         if exchange.keep_alive and is_read and not self.server.is_draining:
@@ -267,6 +266,8 @@ class Connection(Channel):
 
     def refuse(self, refusal: Refusal) -> None:
         """Answer a request that cannot be served, unless its answer has begun, and close."""
+        if self.stage in (LINGER, CLOSED):
+            return
         context, has_begun = self._context, False
         if self._exchange is not None:
             context, has_begun = self._exchange.context, self._exchange.has_head

@@ -61,12 +61,12 @@ def detach_stream(transport: asyncio.Transport, first: bytes, greeting: bytes) -
         if greeting:
             stream.write(greeting)
         return stream
-    transport.write(greeting)
     try:
         near, far = socket.socketpair()
     except OSError:
         transport.abort()
         raise
+    transport.write(greeting)
     near.setblocking(False)
     far.setblocking(False)
     transport.set_protocol(_Bridge(transport, far, first))

@@ -86,7 +86,7 @@ class Exchange(Response):
             self._connection.server.call(callback)
 
     def abandon(self) -> None:
-        """End an exchange that will get no answer from the application, and tell it.
+        """End an exchange, and tell the application if it still waits for a part of it.
 
         Before the whole request was read that is the delegate's to know, afterwards the handler's
         (`tornado.httputil.HTTPMessageDelegate.on_connection_close`).
@@ -111,7 +111,7 @@ class Exchange(Response):
             awaitable = give()
             future = None if awaitable is None else asyncio.ensure_future(awaitable)
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - the application's.
-            self._connection.fail(error)
+            self._fail(error)
             return
         if future is not None and not self.is_finished:
             self._wait(future, then)
@@ -131,7 +131,7 @@ class Exchange(Response):
             try:
                 future.result()
             except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - see `_give`.
-                self._connection.fail(error)
+                self._fail(error)
                 return
             if then is not None:
                 then()
@@ -139,6 +139,13 @@ class Exchange(Response):
 
         self._waiting = future
         future.add_done_callback(given)
+
+    def _fail(self, error: BaseException) -> None:
+        if self.is_finished:  # It has been answered already.
+            self._connection.server.log_fault(error)
+            self._connection.abort()
+        else:
+            self._connection.fail(error)
 
     def _give_head(self) -> Awaitable[None] | None:
         application = self._connection.server.application

@@ -1,11 +1,17 @@
 """The way out of a connection: backpressure, and whether a slow reader still reads."""
 
 import asyncio
+import socket
+import sys
 from asyncio import Future
 
 from tornado.iostream import StreamClosedError
 
 from app.httpserver.options import Options
+
+_TCP_INFO_BYTES = 192
+_BYTES_ACKED = slice(120, 128)
+"""``tcpi_bytes_acked`` of Linux's struct tcp_info, whose layout is part of its interface."""
 
 
 class Output:
@@ -15,7 +21,16 @@ class Output:
         is_paused: so much is unsent that nothing more should be written.
     """
 
-    __slots__ = ("_loop", "_options", "_since", "_transport", "_unsent", "_waiters", "is_paused")
+    __slots__ = (
+        "_loop",
+        "_options",
+        "_since",
+        "_taken",
+        "_transport",
+        "_waiters",
+        "_written",
+        "is_paused",
+    )
 
     def __init__(
         self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, options: Options
@@ -23,16 +38,17 @@ class Output:
         self._transport = transport
         self._loop = loop
         self._options = options
-        # Of a slow reader: when it was last looked at; unsent then, and written since.
+        # Of a slow reader: when it was last looked at, what it had taken by then, and what has been
+        # written since.
         self._since = 0.0
-        self._unsent = 0
+        self._taken = 0
+        self._written = 0
         self._waiters: list[Future[None]] = []
         self.is_paused = False
 
     def write(self, data: bytes) -> "Future[None] | None":
         """Send data; return a future when the writer should wait until it is done."""
-        if self.is_paused:
-            self._unsent += len(data)
+        self._written += len(data)
         self._transport.write(data)
         if not self.is_paused:
             return None
@@ -50,7 +66,8 @@ class Output:
     def mark(self, now: float) -> None:
         """Begin to look at how much the client reads."""
         self._since = now
-        self._unsent = self._transport.get_write_buffer_size()
+        self._written = 0
+        self._taken = self._measure()
 
     def resume(self) -> None:
         """Note that it does not any more, and let the writers go on."""
@@ -75,9 +92,18 @@ class Output:
         elapsed = now - self._since
         if elapsed < self._options.write_seconds:
             return False
-        taken = self._unsent - self._transport.get_write_buffer_size()
+        taken = self._measure() - self._taken
         self.mark(now)
         return taken < elapsed * self._options.min_write_rate
+
+    def _measure(self) -> int:
+        """Return a number of bytes that grows by as many as the client takes."""
+        own = self._transport.get_extra_info("socket")
+        if own is not None and own.family != socket.AF_UNIX:
+            # TCP's acknowledgements (tcp(7)); a TLS transport does not count all that it holds.
+            info = own.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
+            return int.from_bytes(info[_BYTES_ACKED], sys.byteorder)
+        return self._written - self._transport.get_write_buffer_size()
 
 
 def retrieve(future: "Future[None]") -> None:

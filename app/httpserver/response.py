@@ -79,7 +79,8 @@ class Response(HTTPConnection):
         """
         self.is_finished = True
         self.close_callback = None
-        return self._connection.detach(self, self._switching)
+        greeting, self._switching = self._switching, b""
+        return self._connection.detach(self, greeting)
 
     def write_headers(
         self,
@@ -113,12 +114,18 @@ class Response(HTTPConnection):
         server = self._connection.server
         method, _, version = self.head.start_line
         fields = b"" if headers.get_list("Date") else server.clock.date
+        if status == HTTPStatus.SWITCHING_PROTOCOLS:
+            return fields + b"\r\n"
         if headers.get_list("Transfer-Encoding") or len(length) > 1:
             raise ValueError("a handler sets one Content-Length at most, and no Transfer-Encoding")
+        body_bytes = _length(length[0]) if length else None
         if not encoding.allows_body(method, status):
+            # RFC 9110, section 8.6: a client would wait for it.
+            if length and (status < HTTPStatus.OK or status == HTTPStatus.NO_CONTENT):
+                raise ValueError(f"a response with status {status} has no Content-Length")
             self._left = 0
-        elif length:
-            self._left = _length(length[0])
+        elif body_bytes is not None:
+            self._left = body_bytes
         elif version == "HTTP/1.1":
             self._is_chunked = True
             fields += encoding.CHUNKED
@@ -180,7 +187,17 @@ class Response(HTTPConnection):
             self._connection.send(encoding.LAST_CHUNK)
         self.is_finished = True
         self.close_callback = None
-        self._connection.exchange_finished()
+        if self._switching:  # A WebSocketHandler detaches the connection now, after its answer.
+            self._connection.server.loop.call_soon(self._stay)
+        else:
+            self._connection.exchange_finished()
+
+    def _stay(self) -> None:
+        """Send the head of a 101 whose connection nobody has detached; nothing can follow it."""
+        if self._switching:
+            self._connection.send(self._switching)
+            self.keep_alive = False
+            self._connection.exchange_finished()
 
 
 def _length(value: str) -> int:
