@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import tornado
 
 ROOT = Path(__file__).parents[2]
 ADAPTER = "tests.server.tornado_adapter.CoreHTTPServer"
@@ -53,6 +54,11 @@ EXCEPTIONS = {
         "Tornado's internals: writes to the IOStream behind the connection"
     ),
 }
+
+if " " in tornado.__file__:
+    EXCEPTIONS["web_test.StaticDefaultFilenameRootTest.test_no_open_redirect"] = (
+        "Tornado's internals: asks for the path of its own folder, which has a space here"
+    )
 
 LOOPS = {
     "asyncio": "",
