@@ -6,7 +6,7 @@ same under ``python -O``.
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -38,6 +38,8 @@ _MOST_SINGLE_BYTES = 30_000
 """Above all limits of a head; what follows them comes in one piece."""
 
 _QUIET_TURNS = 6
+_CLIENTS_PER_TURN = 16
+"""The server begins the requests of so many in a turn of the loop (`app.httpserver.turns`)."""
 
 
 @dataclass(frozen=True)
@@ -113,9 +115,10 @@ async def outcomes(server: Server, ran: Ran, row: Row, *, thoroughly: bool = Tru
     return found
 
 
-async def _until_quiet(clients: Iterable[RecordingTransport]) -> None:
+async def _until_quiet(clients: Collection[RecordingTransport]) -> None:
+    quiet_turns = _QUIET_TURNS + len(clients) // _CLIENTS_PER_TURN
     before, turns = None, 0
-    while turns < _QUIET_TURNS:
+    while turns < quiet_turns:
         await asyncio.sleep(0)
         now = [(len(client.received), client.has_ended) for client in clients]
         turns = turns + 1 if now == before else 0

@@ -35,7 +35,7 @@ What it does that Tornado's own server does not:
 
     hello = Answer.build(HTTPStatus.OK, [("Content-Type", "text/plain")], b"hello")
     answers = {ReadyRequest("GET", "/", ()): hello}
-    server = Server(application, ready=answers.get)
+    server = Server(application, ready=lambda request, _context: answers.get(request))
 
   It returns an answer, an awaitable of one, or None for what the application shall answer.
 

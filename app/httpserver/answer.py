@@ -52,8 +52,10 @@ class Answer(NamedTuple):
         return cls(encode_head(status, status.phrase, headers.get_all()), body)
 
 
-Ready = Callable[[ReadyRequest], Answer | Awaitable[Answer | None] | None]
+Ready = Callable[[ReadyRequest, Context], Answer | Awaitable[Answer | None] | None]
 """Answers a request from its head, now or later; None sends it to the application.
+
+It is told where the request came from too, which is for logging: answers are chosen by the request.
 
 It is asked about plain GET and HEAD requests only: HTTP/1.1, without a body and without any field
 that changes how a request must be treated (`framing.UNUSUAL`). An awaitable has no deadline, and is

@@ -67,13 +67,11 @@ class Connection(Channel):
             self.pause_reading()
 
     def eof_received(self) -> bool:
-        """Answer what is complete; the client may have closed only its sending side.
-
-        The application is told now, as Tornado tells it: most clients that close are gone.
-        """
+        """Answer what is complete, and tell the application: most clients that close are gone."""
         self._at_eof = True
         if self._exchange is not None and self._exchange.is_read:
-            self._exchange.tell_closed()
+            # Not before the handler has begun, which it does in a task.
+            self.server.loop.call_soon(self._exchange.tell_closed)
         self.advance()
         # Over TLS both sides close together.
         return self.tls() is None and self.stage is not LINGER
@@ -129,7 +127,7 @@ class Connection(Channel):
             self.refuse(refusal)
         if len(self._held) <= self.server.options.max_held_bytes or self._heads.is_partial:
             self.resume_reading()
-        if self._at_eof:
+        if self._at_eof and not self._is_scheduled:
             self._end_at_eof()
 
     def _schedule(self) -> None:
@@ -150,8 +148,6 @@ class Connection(Channel):
 
     def _end_at_eof(self) -> None:
         """Close, unless something that was sent in time is yet to be answered."""
-        if self._is_scheduled:
-            return
         exchange = self._exchange
         if self.stage is HEAD and not self._output.is_paused:
             self.close()
@@ -160,21 +156,20 @@ class Connection(Channel):
             self.close()
 
     def _begin(self, head: RequestHead) -> None:
-        server = self.server
-        request = head.ready_request
-        if request is not None and server.ready is not None:
-            try:
-                answer = server.ready(request)
-            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - the owner's.
-                server.log_fault(error)
-                answer = None
-            if isinstance(answer, Answer):
-                self._answer(head, answer)
-                return
-            if answer is not None:
-                self._wait_for_answer(head, answer)
-                return
-        self._begin_exchange(head)
+        server, answer = self.server, None
+        if head.ready_request is not None and server.ready is not None:
+            answer = server.call(server.ready, head.ready_request, self._context_of(head))
+        if answer is None:
+            self._begin_exchange(head)
+        elif isinstance(answer, Answer):
+            self._answer(head, answer)
+        else:
+            self._wait_for_answer(head, answer)
+
+    def _context_of(self, head: RequestHead) -> Context:
+        if not self._is_trusted:
+            return self._context
+        return forwarded_context(self._context, head, self.server.options)
 
     def _answer(self, head: RequestHead, answer: Answer) -> None:
         server = self.server
@@ -193,9 +188,7 @@ class Connection(Channel):
         if future is None:
             self._begin_exchange(head)
             return
-        self.stage = REQUEST
-        self.watch(inf)
-        self.server.statistics.in_flight += 1
+        self._leave_head()
         future.add_done_callback(partial(self._answered, head))
 
     def _answered(self, head: RequestHead, future: "Future[Answer | None]") -> None:
@@ -211,15 +204,23 @@ class Connection(Channel):
         self.advance()
 
     def _begin_exchange(self, head: RequestHead) -> None:
-        context = self._context
-        if self._is_trusted:
-            context = forwarded_context(context, head, self.server.options)
-        exchange = self._exchange = Exchange(self, head, context)
+        self._leave_head()
+        self.server.turns.take(partial(self._open_exchange, head))
+
+    def _leave_head(self) -> None:
         self.stage = REQUEST
         self.watch(inf)
-        self.server.statistics.exchanges += 1
         self.server.statistics.in_flight += 1
-        exchange.begin()
+
+    def _open_exchange(self, head: RequestHead) -> None:
+        if self.stage is not REQUEST:  # The client has gone while others had their turn.
+            self.server.statistics.in_flight -= 1
+            return
+        self._exchange = Exchange(self, head, self._context_of(head))
+        self.server.statistics.exchanges += 1
+        self._exchange.begin()
+        if self._held or self._at_eof:
+            self._schedule()
 
     # What an exchange calls.
 
@@ -244,8 +245,7 @@ class Connection(Channel):
         """Give the socket away, with the input that has not been read."""
         if self._exchange not in (None, response) or self.is_closing:
             return closed_stream()
-        held = bytes(self._held)
-        self._held.clear()
+        held, self._held = bytes(self._held), bytearray()
         exchange = self._end_exchange()
         if exchange is not None:
             exchange.end()

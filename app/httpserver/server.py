@@ -27,6 +27,7 @@ from app.httpserver.listener import Listener
 from app.httpserver.options import Options
 from app.httpserver.output import retrieve
 from app.httpserver.refusal import Refusal
+from app.httpserver.turns import Turns
 
 T = TypeVar("T")
 
@@ -108,6 +109,7 @@ class Server:
         self.loop = asyncio.get_event_loop()
         self.heads = Heads(self.options, tuple(name.lower() for name in ready_fields))
         self.clock = Clock(monotonic=self.loop.time)
+        self.turns = Turns(self.loop)
         # A future that is done, for writes that nobody has to wait for.
         self.done: Future[None] = self.loop.create_future()
         self.done.set_result(None)

@@ -69,7 +69,7 @@ def test_a_known_head_waits_until_the_answers_before_are_read(visit: Visit, ran:
 
 
 def test_a_pipeline_gives_other_connections_their_turn(visit: Visit, server: Server):
-    server.ready = lambda _: Answer.build(HTTPStatus.OK, ())
+    server.ready = lambda *_: Answer.build(HTTPStatus.OK, ())
     many = 100
     visit.client.send(GOOD * many)
     assert 1 <= len(visit.statuses) < many

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from memory_wire import Wire, settle, split
 from tornado.web import Application, RequestHandler, stream_request_body
 
-from app.httpserver import Answer, ReadyRequest, Server
+from app.httpserver import Answer, Context, ReadyRequest, Server
 
 drawn = settings(
     deadline=None,
@@ -146,7 +146,9 @@ class _Service:
         application = Application(handlers, log_function=lambda handler: None)
         self.server = Server(application, ready=self._ready)
 
-    def _ready(self, request: ReadyRequest) -> "Answer | Future[Answer | None] | None":
+    def _ready(
+        self, request: ReadyRequest, _context: Context
+    ) -> "Answer | Future[Answer | None] | None":
         way = request.target.split("/")[1]
         body = _echo(request.method, request.target, b"")
         answer = Answer.build(HTTPStatus.OK, [], body)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from memory_wire import Wire
 from tornado.web import Application, RequestHandler
 
-from app.httpserver import Answer, ReadyRequest, Server
+from app.httpserver import Answer, Context, ReadyRequest, Server
 
 drawn = settings(
     deadline=None,
@@ -80,7 +80,9 @@ class _Play:
     def script(self, target: str) -> Script:
         return self.scripts[int(target.strip("/"))]
 
-    def ready(self, request: ReadyRequest) -> "Answer | asyncio.Future[Answer | None] | None":
+    def ready(
+        self, request: ReadyRequest, _context: Context
+    ) -> "Answer | asyncio.Future[Answer | None] | None":
         script = self.script(request.target)
         if script.way not in ("ready", "later"):
             return None

@@ -134,7 +134,7 @@ async def test_a_request_that_is_refused_after_its_answer_gets_no_second_one(
 async def test_a_ready_function_that_is_cancelled_is_passed_over(
     expect_log: Callable[[str], None],
 ) -> None:
-    def cancelled(_: object) -> Answer:
+    def cancelled(*_: object) -> Answer:
         raise asyncio.CancelledError
 
     expect_log("Uncaught exception")

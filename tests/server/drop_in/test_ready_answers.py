@@ -12,7 +12,7 @@ from http_client import Client, request
 from http_serving import Gate, Gated, on_both_loops, serving, turn_loop, until
 from tornado.web import Application, RequestHandler
 
-from app.httpserver import Answer, ReadyRequest, Server
+from app.httpserver import Answer, Context, ReadyRequest, Server
 
 READY = Answer.build(HTTPStatus.OK, [("Content-Type", "text/plain")], b"ready")
 LONG_SECONDS = 20.0
@@ -29,7 +29,7 @@ class Ordinary(RequestHandler):
 
 @asynccontextmanager
 async def _serving(
-    ready: Callable[[ReadyRequest], Answer | Awaitable[Answer | None] | None],
+    ready: Callable[[ReadyRequest, Context], Answer | Awaitable[Answer | None] | None],
     gate: Gate | None = None,
     **arguments: Any,
 ) -> AsyncIterator[tuple[Server, int]]:
@@ -40,7 +40,7 @@ async def _serving(
         yield server, port
 
 
-def _at_once(asked: ReadyRequest) -> Answer | None:
+def _at_once(asked: ReadyRequest, _context: Context) -> Answer | None:
     return READY if asked.target == "/" else None
 
 
@@ -62,7 +62,7 @@ async def test_a_ready_answer_is_sent_whole() -> None:
 
 @on_both_loops
 async def test_an_answer_may_come_later() -> None:
-    async def later(asked: ReadyRequest) -> Answer:
+    async def later(asked: ReadyRequest, _context: Context) -> Answer:
         await asyncio.sleep(0)
         return READY
 
@@ -71,12 +71,12 @@ async def test_an_answer_may_come_later() -> None:
 
 @on_both_loops
 async def test_none_sends_a_request_to_the_application() -> None:
-    assert await _call(lambda _: None, *[request("/")] * 3) == [b"ordinary"] * 3
+    assert await _call(lambda *_: None, *[request("/")] * 3) == [b"ordinary"] * 3
 
 
 @on_both_loops
 async def test_none_after_a_wait_sends_a_request_to_the_application() -> None:
-    async def later(asked: ReadyRequest) -> None:
+    async def later(asked: ReadyRequest, _context: Context) -> None:
         await asyncio.sleep(0)
 
     assert await _call(later, *[request("/")] * 3) == [b"ordinary"] * 3
@@ -86,7 +86,7 @@ async def test_none_after_a_wait_sends_a_request_to_the_application() -> None:
 async def test_a_ready_function_that_fails_is_logged_and_the_application_answers(
     expect_log: Callable[[str], None],
 ) -> None:
-    def failing(asked: ReadyRequest) -> Answer:
+    def failing(asked: ReadyRequest, _context: Context) -> Answer:
         raise ZeroDivisionError
 
     expect_log("ZeroDivisionError")
@@ -97,7 +97,7 @@ async def test_a_ready_function_that_fails_is_logged_and_the_application_answers
 async def test_a_ready_function_that_fails_later_is_logged_and_the_application_answers(
     expect_log: Callable[[str], None],
 ) -> None:
-    async def failing(asked: ReadyRequest) -> Answer:
+    async def failing(asked: ReadyRequest, _context: Context) -> Answer:
         await asyncio.sleep(0)
         raise ZeroDivisionError
 
@@ -138,7 +138,7 @@ async def test_ready_answers_do_not_overtake_slow_ordinary_ones() -> None:
 async def test_a_long_pipeline_leaves_others_their_turn() -> None:
     asked: list[str] = []
 
-    def record(what: ReadyRequest) -> Answer:
+    def record(what: ReadyRequest, _context: Context) -> Answer:
         asked.append(what.target)
         return READY
 
@@ -161,7 +161,7 @@ async def test_a_long_pipeline_leaves_others_their_turn() -> None:
 async def test_later_answers_do_not_overtake_each_other() -> None:
     waiting: list[asyncio.Future[Answer | None]] = []
 
-    def later(asked: ReadyRequest) -> Awaitable[Answer | None]:
+    def later(asked: ReadyRequest, _context: Context) -> Awaitable[Answer | None]:
         waiting.append(asyncio.get_running_loop().create_future())
         return waiting[-1]
 
@@ -180,7 +180,7 @@ async def test_later_answers_do_not_overtake_each_other() -> None:
 async def test_an_answer_that_comes_while_the_server_drains_closes_its_connection() -> None:
     waiting: list[asyncio.Future[Answer | None]] = []
 
-    def later(asked: ReadyRequest) -> Awaitable[Answer | None]:
+    def later(asked: ReadyRequest, _context: Context) -> Awaitable[Answer | None]:
         waiting.append(asyncio.get_running_loop().create_future())
         return waiting[-1]
 
@@ -200,7 +200,7 @@ async def test_an_answer_that_comes_while_the_server_drains_closes_its_connectio
 async def test_an_answer_whose_client_is_gone_is_dropped() -> None:
     waiting: list[asyncio.Future[Answer | None]] = []
 
-    def later(asked: ReadyRequest) -> Awaitable[Answer | None]:
+    def later(asked: ReadyRequest, _context: Context) -> Awaitable[Answer | None]:
         waiting.append(asyncio.get_running_loop().create_future())
         return waiting[-1]
 
@@ -232,7 +232,7 @@ async def test_an_answer_whose_client_is_gone_is_dropped() -> None:
 @on_both_loops
 async def test_an_unusual_request_takes_the_ordinary_road(unusual: bytes) -> None:
     # Twice, for a head that is known takes another way through the server.
-    assert await _call(lambda _: READY, unusual, unusual, request("/")) == [
+    assert await _call(lambda *_: READY, unusual, unusual, request("/")) == [
         b"ordinary", b"ordinary", b"ready",
     ]  # fmt: skip
 
@@ -241,7 +241,7 @@ async def test_an_unusual_request_takes_the_ordinary_road(unusual: bytes) -> Non
 async def test_the_fields_asked_for_are_seen_in_their_order() -> None:
     seen: list[ReadyRequest] = []
 
-    def look(asked: ReadyRequest) -> Answer:
+    def look(asked: ReadyRequest, _context: Context) -> Answer:
         seen.append(asked)
         return READY
 
