@@ -1,12 +1,20 @@
 """Puts the parts together: the only module that imports handlers."""
 
-from time import time
+from dataclasses import dataclass
+from time import monotonic, time
 
+from app.cache.answers import Answers
+from app.cache.bodies import Bodies, Codec
+from app.cache.local_stamps import LocalStamps
+from app.cache.reads import Reads
+from app.cache.redis_stamps import RedisStamps
 from app.metrics import Metrics
 from app.resources import Resources
+from app.services.freshness import OperationTime, Stamps
 from app.services.health import Backend, HealthService
 from app.services.ports import Clock
 from app.services.todos import TodoService
+from app.services.writing import Creates
 from app.settings import Settings
 from app.storage.operations import Operations
 from app.storage.todos import MongoTodoRepository
@@ -14,10 +22,15 @@ from handlers import ROUTES
 from handlers.application import TodoApplication
 from handlers.base import Dependencies
 from handlers.openapi import build_document
+from handlers.representation import Representation, decode_representation, encode_representation
+from handlers.shortcut import Shortcut
 
 
 def make_repository(
-    settings: Settings, resources: Resources, metrics: Metrics
+    settings: Settings,
+    resources: Resources,
+    metrics: Metrics,
+    operation_time: OperationTime | None = None,
 ) -> MongoTodoRepository:
     """Return the repository of todos behind the gate that the settings describe."""
     operations = Operations(
@@ -26,7 +39,53 @@ def make_repository(
         deadline_seconds=settings.mongo_operation_seconds,
         metrics=metrics,
     )
-    return MongoTodoRepository(resources.todos, operations)
+    return MongoTodoRepository(resources.todos, operations, operation_time or OperationTime())
+
+
+_SLACK_SECONDS = 2.0
+"""Between the mark of a write and its begin, and for clocks that do not run equally fast."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """The two sides of the cache."""
+
+    stamps: Stamps
+    reads: Reads[Representation]
+
+
+def make_cache(
+    settings: Settings, resources: Resources, metrics: Metrics, operation_time: OperationTime
+) -> Cache:
+    """Return the cache: in Redis and in the process, or in the process alone."""
+    answers = Answers[Representation](
+        budget_bytes=settings.cache_bytes,
+        seconds=settings.cache_seconds,
+        weigh=Representation.weigh,
+        monotonic=monotonic,
+    )
+    metrics.watch_cache(lambda: answers.held_bytes)
+    mark_seconds = settings.mongo_operation_seconds + _SLACK_SECONDS
+    if resources.redis is None:
+        local = LocalStamps(mark_seconds=mark_seconds, monotonic=monotonic)
+        return Cache(local, Reads(local, answers, None, metrics))
+    stamps = RedisStamps(
+        resources.redis,
+        namespace=resources.todos.database.name,
+        operation_time=operation_time,
+        mark_seconds=mark_seconds,
+        patience_seconds=settings.redis_write_seconds,
+        metrics=metrics,
+    )
+    bodies = Bodies[Representation](
+        resources.redis,
+        stamps=stamps,
+        operation_time=operation_time,
+        codec=Codec(encode_representation, decode_representation),
+        largest_bytes=settings.cache_body_bytes,
+        seconds=settings.cache_seconds,
+    )
+    return Cache(stamps, Reads(stamps, answers, bodies, metrics))
 
 
 def make_health(
@@ -52,13 +111,17 @@ def make_application(
     settings: Settings,
     *,
     repository: MongoTodoRepository,
+    cache: Cache,
     health: HealthService,
     metrics: Metrics,
     clock: Clock = time,
 ) -> TodoApplication:
     """Return the application, ready to be served."""
+    creates = Creates(repository, cache.stamps, waiting_limit=settings.creates_waiting_limit)
     dependencies = Dependencies(
-        todos=TodoService(repository, clock),
+        todos=TodoService(repository, clock, cache.stamps, creates),
+        reader=cache.reads,
+        shortcut=Shortcut(cache.reads, metrics),
         health=health,
         metrics=metrics,
         openapi=build_document(ROUTES),

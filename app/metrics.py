@@ -64,6 +64,22 @@ class Metrics:
             buckets=_OPERATION_BUCKETS,
             registry=self._registry,
         )
+        self._cache = Counter(
+            "todo_cache_requests_total",
+            "What reads came to at a level of the cache: answers (in the process), bodies (in "
+            "Redis), storage (MongoDB).",
+            ("level", "outcome"),
+            registry=self._registry,
+        )
+        self._cache_outcomes: dict[tuple[str, str], Counter] = {}
+        self._proofs = Counter(
+            "todo_cache_proofs_total",
+            "Round trips to Redis that proved the freshness of all requests of a loop's turn.",
+            registry=self._registry,
+        )
+        self._cache_bytes = Gauge(
+            "todo_cache_bytes", "Bytes of answers that the process keeps.", registry=self._registry
+        )
         self._lag = Histogram(
             "todo_eventloop_lag_seconds",
             "How late the event loop runs what is due.",
@@ -95,6 +111,21 @@ class Metrics:
     def storage_operation(self, name: str, outcome: str, seconds: float) -> None:
         """Record a database operation; ``outcome`` is ok, unavailable or error."""
         self._operations.labels("mongodb", name, outcome).observe(seconds)
+
+    def cache(self, level: str, outcome: str) -> None:
+        """Record what a read came to at a level of the cache."""
+        counter = self._cache_outcomes.get((level, outcome))
+        if counter is None:
+            counter = self._cache_outcomes[level, outcome] = self._cache.labels(level, outcome)
+        counter.inc()
+
+    def proof(self) -> None:
+        """Record a round trip that proved the freshness of what was asked in a loop's turn."""
+        self._proofs.inc()
+
+    def watch_cache(self, held_bytes: Callable[[], float]) -> None:
+        """Ask the cache, whenever the metrics are rendered, for what it counts itself."""
+        self._cache_bytes.set_function(held_bytes)
 
     def loop_lag(self, seconds: float) -> None:
         """Record how late the event loop ran something that was due."""

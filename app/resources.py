@@ -1,8 +1,9 @@
 """The connections of a process: opened once, closed in reverse by who opened them."""
 
+import asyncio
 import warnings
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +11,9 @@ import pymongo
 from motor.core import AgnosticDatabase
 from motor.motor_tornado import MotorClient
 from pymongo.errors import ConfigurationError, InvalidName
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
 from tornado.ioloop import IOLoop
 
+from app.cache.channel import RedisAddress, RedisChannel
 from app.settings import Settings, SettingsError
 from app.storage.collection import Collection
 
@@ -32,14 +32,14 @@ class Resources:
     """What the adapters work with."""
 
     todos: Collection
-    redis: Redis | None
+    redis: RedisChannel | None
 
 
 @asynccontextmanager
 async def open_resources(
     settings: Settings, *, mongo_uri: str, redis_url: str | None
 ) -> AsyncIterator[Resources]:
-    """Make the clients of MongoDB and Redis on the running loop; neither connects yet.
+    """Make the clients of MongoDB, which does not connect yet, and of Redis.
 
     Args:
         settings: pool sizes, deadlines and the write concern.
@@ -55,9 +55,21 @@ async def open_resources(
         database = _database(mongo)
         redis = None
         if redis_url is not None:
-            redis = _redis_client(settings, redis_url)
-            stack.push_async_callback(redis.aclose)
+            redis = _redis_channel(settings, redis_url)
+            await stack.enter_async_context(_background(redis.run()))
+            await redis.tried.wait()
         yield Resources(database[COLLECTION], redis)
+
+
+@asynccontextmanager
+async def _background(work: Coroutine[Any, Any, Any]) -> AsyncIterator[None]:
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 def _mongo_client(settings: Settings, uri: str) -> MotorClient[dict[str, Any]]:
@@ -100,15 +112,10 @@ def _close(mongo: MotorClient[dict[str, Any]]) -> None:
         mongo.close()
 
 
-def _redis_client(settings: Settings, url: str) -> Redis:
+def _redis_channel(settings: Settings, url: str) -> RedisChannel:
     try:
-        client: Redis = Redis.from_url(
-            url,
-            socket_timeout=settings.redis_timeout_seconds,
-            socket_connect_timeout=settings.redis_timeout_seconds,
-        )
-        # The options are looked at when a connection is made; this one never connects.
-        client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
-    except (ValueError, TypeError, RedisError) as error:
+        address = RedisAddress.parse(url)
+    # OSError: of files that the address names, such as ssl_ca_certs.
+    except (ValueError, TypeError, OSError) as error:
         raise SettingsError(f"redis_url cannot be used: {error}") from error
-    return client
+    return RedisChannel(address, timeout_seconds=settings.redis_timeout_seconds)

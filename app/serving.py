@@ -11,12 +11,13 @@ from contextlib import asynccontextmanager, suppress
 from time import perf_counter
 from typing import Any
 
-from app.bootstrap import make_application, make_health, make_repository
+from app.bootstrap import make_application, make_cache, make_health, make_repository
 from app.domain.todo import PUBLIC_OWNER
 from app.errors import StorageUnavailable
 from app.httpserver import Options, Server
 from app.metrics import Metrics
 from app.resources import open_resources
+from app.services.freshness import OperationTime
 from app.settings import Settings
 from app.storage.todos import MongoTodoRepository
 from handlers.application import TodoApplication
@@ -60,7 +61,9 @@ async def serve(
     """
     metrics = Metrics()
     async with open_resources(settings, mongo_uri=mongo_uri, redis_url=redis_url) as resources:
-        repository = make_repository(settings, resources, metrics)
+        operation_time = OperationTime()
+        repository = make_repository(settings, resources, metrics, operation_time)
+        cache = make_cache(settings, resources, metrics, operation_time)
         async with (
             _background(_stop_on_signals().wait()) as stopped,
             _background(_prepare(repository)) as preparation,
@@ -72,7 +75,7 @@ async def serve(
                 return
             health = make_health(settings, resources, repository)
             application = make_application(
-                settings, repository=repository, health=health, metrics=metrics
+                settings, repository=repository, cache=cache, health=health, metrics=metrics
             )
             server = make_server(settings, application, metrics)
             server.add_sockets(sockets)
@@ -102,7 +105,13 @@ def make_server(settings: Settings, application: TodoApplication, metrics: Metri
         write_seconds=settings.write_timeout_seconds,
         max_connections=min(settings.max_connections, _raise_descriptor_limit()),
     )
-    server = Server(application, options=options, refuse=refusals(metrics))
+    server = Server(
+        application,
+        options=options,
+        ready=application.shortcut,
+        ready_fields=application.shortcut.fields,
+        refuse=refusals(metrics),
+    )
     metrics.watch_server(
         active_requests=lambda: server.statistics.in_flight,
         open_connections=lambda: server.statistics.connections,

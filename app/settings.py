@@ -113,6 +113,33 @@ class Settings(HttpSettings):
         maximum=100_000,
         reason="A longer queue would only pass its deadline in memory.",
     )
+    creates_waiting_limit: int = setting(
+        10_000,
+        group="Limits",
+        help="new todos that may wait for their shared write before requests get 503",
+        unit="todos",
+        minimum=1,
+        maximum=1_000_000,
+        reason="A write takes 1,000 of them in milliseconds; a longer queue waits in vain.",
+    )
+    cache_bytes: int = setting(
+        67_108_864,
+        group="Limits",
+        help="answers that one process keeps",
+        unit="bytes",
+        minimum=65_536,
+        maximum=17_179_869_184,
+        reason="64 MiB hold some 20,000 pages; the least recently used go first.",
+    )
+    cache_body_bytes: int = setting(
+        1_048_576,
+        group="Limits",
+        help="largest body that is kept in Redis",
+        unit="bytes",
+        minimum=1024,
+        maximum=67_108_864,
+        reason="A page of the longest todos has 1.6 MiB; few have a tenth of that.",
+    )
     max_start: int = setting(
         10_000,
         group="Limits",
@@ -148,6 +175,24 @@ class Settings(HttpSettings):
         minimum=0.01,
         maximum=10.0,
         reason="A cache slower than the storage behind it is of no use.",
+    )
+    redis_write_seconds: float = setting(
+        3.0,
+        group="Time limits",
+        help="how long a write waits for a Redis that is away before it gets 503",
+        unit="seconds",
+        minimum=0.1,
+        maximum=60.0,
+        reason="A restarted Redis is back within; and a client should not wait for longer.",
+    )
+    cache_seconds: float = setting(
+        60.0,
+        group="Time limits",
+        help="longest time that an answer is kept",
+        unit="seconds",
+        minimum=1.0,
+        maximum=86_400.0,
+        reason="Bounds what changes behind the service's back cost; its own are seen at once.",
     )
     drain_seconds: float = setting(
         25.0,

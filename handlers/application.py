@@ -27,6 +27,7 @@ class TodoApplication(Application):
             default_handler_args={"route": "unknown", "dependencies": dependencies},
         )
         self._metrics = dependencies.metrics
+        self.shortcut = dependencies.shortcut
 
     def log_request(self, handler: RequestHandler) -> None:
         """Record an answered request; called by Tornado once for each."""

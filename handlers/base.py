@@ -1,42 +1,32 @@
 """What all handlers share: request ids, bodies, answers, errors."""
 
-import hashlib
 import logging
 import re
-import secrets
-from collections.abc import Awaitable, Mapping
-from types import MappingProxyType
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 import msgspec
-from msgspec import Raw, Struct
-from tornado.httputil import HTTPServerRequest
+from msgspec import Struct
 from tornado.web import RequestHandler, stream_request_body
 
 from app import log
 from app.domain.todo import PUBLIC_OWNER
-from app.errors import StorageUnavailable
+from app.errors import StorageUnavailable, TodoNotFound
 from app.metrics import METHODS, Metrics
+from app.services.freshness import Reader, Source
 from app.services.health import HealthService
 from app.services.todos import TodoService
-from handlers.conditions import parse_tags
 from handlers.operation import JSON, Operation, operation_of
 from handlers.problems import PROBLEM_JSON, RequestProblem, problem_of
+from handlers.representation import ALWAYS, CACHE_CONTROL, MISSING, Representation
+from handlers.request_ids import request_id
+from handlers.shortcut import Shortcut
 from handlers.validation import parse_json
 
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
-
-ALWAYS: Mapping[str, str] = MappingProxyType({
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-})  # fmt: skip
-"""What every answer carries, unless it says otherwise."""
-
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 
 
 class Dependencies(Struct, frozen=True, kw_only=True):
@@ -45,6 +35,8 @@ class Dependencies(Struct, frozen=True, kw_only=True):
     todos: TodoService
     health: HealthService
     metrics: Metrics
+    reader: Reader[Representation]
+    shortcut: Shortcut
     openapi: bytes
     """The OpenAPI document, as JSON."""
     max_start: int
@@ -84,8 +76,12 @@ class BaseHandler(RequestHandler):
 
     def set_default_headers(self) -> None:
         """Set what every answer carries; called again when an error discards the headers."""
-        self.request_id = _request_id(self.request)
+        given = self.request.headers.get("X-Request-Id")
+        self.request_id = request_id(given)
+        if self.request_id != given:  # An error calls this again.
+            self.request.headers["X-Request-Id"] = self.request_id
         self.clear_header("Server")
+        self.clear_header("Date")  # The HTTP server adds it, to ready answers as well.
         self.clear_header("Content-Type")  # Set by who writes a body; some answers have none.
         self.set_header("X-Request-Id", self.request_id)
         for name, value in ALWAYS.items():
@@ -153,37 +149,45 @@ class BaseHandler(RequestHandler):
                 headers={header: readable},
             )
 
-    def reply(self, status: int, body: Struct | Raw, *, tag: str | None = None) -> None:
-        """Answer with JSON; a GET's answer gets an entity tag and heeds the conditions on it.
-
-        Args:
-            status: the status code.
-            body: what is rendered as JSON.
-            tag: the strong entity tag; made from the body when a GET gives none.
-        """
-        content = msgspec.json.encode(body)
-        if self.request.method in ("GET", "HEAD"):
-            tag = tag or f'"{hashlib.blake2b(content, digest_size=9).hexdigest()}"'
-            self.set_header("Cache-Control", "private, no-cache")
-            if self._is_unchanged(tag):
-                self.set_header("ETag", tag)
-                self.set_status(304)
-                return
+    def reply(self, status: int, body: Struct, *, tag: str | None = None) -> None:
+        """Answer a change with JSON, and with the strong entity tag of what is described."""
         if tag is not None:
             self.set_header("ETag", tag)
         self.set_status(status)
         self.set_header("Content-Type", JSON)
-        self.write(content)
+        self.write(msgspec.json.encode(body))
 
-    def _is_unchanged(self, tag: str) -> bool:
-        # RFC 9110, section 13.2.2: If-Match first, then If-None-Match.
-        match = parse_tags(self.request.headers, "If-Match")
-        if match is not None and not match.match_strongly(tag):
-            raise RequestProblem(
-                "precondition-failed", f"It is at {tag} now.", headers={"ETag": tag}
-            )
-        none_match = parse_tags(self.request.headers, "If-None-Match")
-        return none_match is not None and none_match.match_weakly(tag)
+    def reply_with(self, representation: Representation) -> None:
+        """Answer a GET, heeding the conditions on it."""
+        self.set_header(*CACHE_CONTROL)
+        status = representation.heed(self.request.headers)
+        self.set_status(status)
+        for name, value in representation.fields_of(status):
+            self.set_header(name, value)
+        if status is not HTTPStatus.NOT_MODIFIED:
+            self.write(representation.body)
+
+    async def reply_from(self, key: str, load: Callable[[], Awaitable[Representation]]) -> None:
+        """Answer a GET through the cache.
+
+        Args:
+            key: names what is asked for among all that belongs to the owner: equal keys, equal
+                answers.
+            load: makes it from what the services say.
+        """
+
+        async def load_or_miss() -> Representation:
+            try:
+                return await load()
+            except TodoNotFound:
+                return MISSING
+
+        source = Source(self.owner, key, load_or_miss)
+        representation = await self.dependencies.reader.read(source)
+        if representation.is_missing:
+            raise TodoNotFound
+        self.dependencies.shortcut.remember(self.request.uri or "", self.route, source)
+        self.reply_with(representation)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Render an error that Tornado caught as a problem document."""
@@ -220,12 +224,3 @@ class BaseHandler(RequestHandler):
 
     def _operation(self, method: str) -> Operation | None:
         return operation_of(getattr(self, method.lower()))
-
-
-def _request_id(request: HTTPServerRequest) -> str:
-    """Return the client's request id if it is fit for logs and headers, or a new one."""
-    given = request.headers.get("X-Request-Id", "")
-    if _REQUEST_ID.fullmatch(given) is None:
-        given = secrets.token_hex(8)
-        request.headers["X-Request-Id"] = given
-    return given

@@ -12,6 +12,7 @@ from app import __version__
 from app.services.health import Health
 from handlers.base import BaseHandler, Route
 from handlers.operation import TEXT, Answer, Operation, operation
+from handlers.representation import represent
 
 HEALTH = "application/health+json"
 
@@ -106,10 +107,8 @@ class VersionHandler(BaseHandler):
     )
     def get(self) -> None:
         """Answer with the versions."""
-        self.reply(
-            200,
-            Version("tornado-todo", __version__, platform.python_version(), tornado.version),
-        )
+        version = Version("tornado-todo", __version__, platform.python_version(), tornado.version)
+        self.reply_with(represent(version))
 
 
 def _document(health: Health) -> HealthDocument:

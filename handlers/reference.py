@@ -10,6 +10,7 @@ from app.metrics import METHODS
 from handlers.base import BaseHandler, Route
 from handlers.operation import TEXT, Answer, Operation, operation
 from handlers.problems import PROBLEMS
+from handlers.representation import represent
 
 
 class OpenApiHandler(BaseHandler):
@@ -24,7 +25,7 @@ class OpenApiHandler(BaseHandler):
     )
     def get(self) -> None:
         """Answer with the document."""
-        self.reply(200, Raw(self.dependencies.openapi))
+        self.reply_with(represent(Raw(self.dependencies.openapi)))
 
 
 class ProblemHandler(BaseHandler):

@@ -1,14 +1,13 @@
 """What the HTTP server itself refuses, answered in the API's own words, measured and logged."""
 
-import secrets
-
 import msgspec
 
 from app.httpserver import Answer, Context, Refusal, Refuse
 from app.metrics import Metrics
-from handlers.base import ALWAYS
 from handlers.problems import PROBLEM_JSON, PROBLEMS, REFUSALS, RequestProblem
 from handlers.recording import record_request
+from handlers.representation import ALWAYS
+from handlers.request_ids import request_id
 
 _CODES = {PROBLEMS[code].status: code for code in (*REFUSALS, "method-not-allowed")}
 
@@ -18,7 +17,7 @@ def refusals(metrics: Metrics) -> Refuse:
 
     def refuse(refusal: Refusal, context: Context) -> Answer:
         start_line = refusal.start_line
-        request_id = secrets.token_hex(8)
+        the_id = request_id(None)
         record_request(
             metrics,
             method="" if start_line is None else start_line.method,
@@ -28,15 +27,15 @@ def refusals(metrics: Metrics) -> Refuse:
             seconds=None,
             scheme=context.protocol,
             client_address=context.remote_ip,
-            request_id=request_id,
+            request_id=the_id,
         )
         problem = RequestProblem(_CODES[refusal.status], refusal.reason)
         fields = (
             ("Content-Type", PROBLEM_JSON),
-            ("X-Request-Id", request_id),
+            ("X-Request-Id", the_id),
             *ALWAYS.items(),
             *refusal.fields,
         )
-        return Answer.build(refusal.status, fields, msgspec.json.encode(problem.render(request_id)))
+        return Answer.build(refusal.status, fields, msgspec.json.encode(problem.render(the_id)))
 
     return refuse

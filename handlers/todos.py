@@ -1,15 +1,18 @@
 """The todo resources, at ``/v1/todos``."""
 
+from functools import partial
 from typing import Annotated, Literal
 from urllib.parse import urlencode
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from app.domain.page import TodoQuery, decode_cursor
-from app.domain.todo import TodoChanges, TodoDraft
+from app.domain.todo import TodoChanges, TodoDraft, require_todo_id
+from app.services.todos import TodoService
 from handlers.base import BaseHandler, Route
 from handlers.conditions import rev_condition
 from handlers.operation import JSON, MERGE_PATCH, Answer, Body, Operation, operation
+from handlers.representation import Representation, represent
 from handlers.validation import parse_query
 from handlers.wire import TodoPage, TodoView, entity_tag, page_view, view
 
@@ -45,11 +48,9 @@ class TodoListHandler(BaseHandler):
     async def get(self) -> None:
         """Answer with a page; ``Link`` and ``next_cursor`` lead to the next one."""
         asked = parse_query(self.request.query, ListParameters)
-        page = await self.dependencies.todos.page(_query(asked, self.owner))
-        if page.next_cursor is not None:
-            # Relative to the address that was asked for, so no Host header can poison it.
-            self.set_header("Link", f'<{_next(asked, page.next_cursor)}>; rel="next"')
-        self.reply(200, page_view(page))
+        query = _query(asked, self.owner)
+        load = partial(_page, self.dependencies.todos, asked, query)
+        await self.reply_from(f"v1 {asked.limit} {asked.is_finished} {asked.cursor}", load)
 
     @operation(
         Operation(
@@ -79,8 +80,9 @@ class TodoHandler(BaseHandler):
     )
     async def get(self, todo_id: str) -> None:
         """Answer with the todo."""
-        todo = await self.dependencies.todos.fetch(self.owner, todo_id)
-        self.reply(200, view(todo), tag=entity_tag(todo))
+        require_todo_id(todo_id)
+        load = partial(_todo, self.dependencies.todos, self.owner, todo_id)
+        await self.reply_from(f"v1 {todo_id}", load)
 
     @operation(
         Operation(
@@ -111,6 +113,20 @@ class TodoHandler(BaseHandler):
         condition = rev_condition(self.request.headers)
         await self.dependencies.todos.delete(self.owner, todo_id, condition)
         self.set_status(204)
+
+
+async def _page(todos: TodoService, asked: ListParameters, query: TodoQuery) -> Representation:
+    page = await todos.page(query)
+    if page.next_cursor is None:
+        return represent(page_view(page))
+    # Relative to the address that was asked for, so no Host header can poison it.
+    link = f'<{_next(asked, page.next_cursor)}>; rel="next"'
+    return represent(page_view(page), fields=(("Link", link),))
+
+
+async def _todo(todos: TodoService, owner: str, todo_id: str) -> Representation:
+    todo = await todos.fetch(owner, todo_id)
+    return represent(view(todo), tag=entity_tag(todo))
 
 
 def _query(asked: ListParameters, owner: str) -> TodoQuery:

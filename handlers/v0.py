@@ -1,13 +1,16 @@
 """The first version of the API: the founding article's contract, to the letter."""
 
 import re
+from functools import partial
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
 from app.domain.todo import Content, TodoDraft
+from app.services.todos import TodoService
 from handlers.base import BaseHandler, Route
 from handlers.operation import FORM, Answer, Body, Operation, operation
+from handlers.representation import Representation, represent
 from handlers.validation import convert_parameters, parse_pairs, refuse_parameter
 from handlers.wire import ArticlePage, article_view
 
@@ -49,7 +52,7 @@ class IndexHandler(BaseHandler):
     )
     def get(self) -> None:
         """Greet."""
-        self.reply(200, Greeting())
+        self.reply_with(represent(Greeting()))
 
 
 class ArticleListHandler(BaseHandler):
@@ -67,8 +70,8 @@ class ArticleListHandler(BaseHandler):
     async def get(self) -> None:
         """Answer with ten todos after skipping ``start``."""
         start = self._start()
-        todos = await self.dependencies.todos.page_from(self.owner, start=start, limit=PAGE_TODOS)
-        self.reply(200, ArticlePage(tuple(map(article_view, todos))))
+        load = partial(_page, self.dependencies.todos, self.owner, start)
+        await self.reply_from(f"v0 {start}", load)
 
     @operation(
         Operation(
@@ -133,6 +136,11 @@ class ArticleTodoHandler(BaseHandler):
     async def delete(self, todo_id: str) -> None:
         """Delete the todo."""
         await self.dependencies.todos.delete(self.owner, todo_id)
+
+
+async def _page(todos: TodoService, owner: str, start: int) -> Representation:
+    page = await todos.page_from(owner, start=start, limit=PAGE_TODOS)
+    return represent(ArticlePage(tuple(map(article_view, page))))
 
 
 ROUTES = (

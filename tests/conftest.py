@@ -8,7 +8,9 @@ io_loop           the test's event loop; tasks left on it fail the test (pytest-
 settings          the defaults, with short deadlines; a test changes them with ``replace``
 clock             the time, which stands still until the test moves it
 resources         open connections to the test's database
+operation_time    what the repository's reads are at least as new as
 repository        a `MongoTodoRepository` on them; prepared, unless ``is_prepared`` is False
+cache             the cache in front of it, in Redis and in the process
 health            asks both
 app, http_server  the application and its server, as in production (pytest-tornado's names)
 api               calls the server and holds every answer against the contract: `tests.api.Api`
@@ -29,12 +31,13 @@ from pymongo import MongoClient
 from tornado.ioloop import IOLoop
 from tornado.testing import bind_unused_port
 
-from app.bootstrap import make_application, make_health, make_repository
+from app.bootstrap import Cache, make_application, make_cache, make_health, make_repository
 from app.domain.todo import PUBLIC_OWNER
 from app.embedded import EmbeddedServers, join_servers
 from app.httpserver import Server
 from app.metrics import Metrics
 from app.resources import Resources, open_resources
+from app.services.freshness import OperationTime
 from app.services.health import HealthService
 from app.serving import make_server
 from app.settings import Settings
@@ -106,17 +109,34 @@ def is_prepared() -> bool:
 
 
 @pytest.fixture
+def operation_time() -> OperationTime:
+    return OperationTime()
+
+
+@pytest.fixture
 def repository(
     io_loop: IOLoop,
     settings: Settings,
     resources: Resources,
     metrics: Metrics,
+    operation_time: OperationTime,
     is_prepared: bool,
 ) -> MongoTodoRepository:
-    repository = make_repository(settings, resources, metrics)
+    repository = make_repository(settings, resources, metrics, operation_time)
     if is_prepared:
         io_loop.run_sync(lambda: repository.prepare(owner=PUBLIC_OWNER))
     return repository
+
+
+@pytest.fixture
+def cache(
+    io_loop: IOLoop,
+    settings: Settings,
+    resources: Resources,
+    metrics: Metrics,
+    operation_time: OperationTime,
+) -> Cache:
+    return make_cache(settings, resources, metrics, operation_time)
 
 
 @pytest.fixture
@@ -130,12 +150,13 @@ def health(
 def app(
     settings: Settings,
     repository: MongoTodoRepository,
+    cache: Cache,
     health: HealthService,
     metrics: Metrics,
     clock: Clock,
 ) -> TodoApplication:
     return make_application(
-        settings, repository=repository, health=health, metrics=metrics, clock=clock
+        settings, repository=repository, cache=cache, health=health, metrics=metrics, clock=clock
     )
 
 

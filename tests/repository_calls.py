@@ -31,7 +31,7 @@ async def add(
     repository: Repository, content: str = "buy milk", *, owner: str = OWNER, now: float = NOW
 ) -> Todo:
     todo = new_todo(TodoDraft(content), todo_id=repository.new_id(), owner=owner, now=now)
-    await repository.add(todo)
+    assert await repository.add_each([todo]) == [None]
     return todo
 
 

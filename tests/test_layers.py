@@ -28,7 +28,7 @@ OURS = {
     "app.settings_http": ("app.settings_row",),
     "app.settings": ("app.settings_http", "app.settings_row"),
     "app.settings_sources": SETTINGS,
-    "app.resources": ("app.settings", "app.storage.collection", *FOUNDATION),
+    "app.resources": ("app.settings", "app.storage.collection", "app.cache.channel", *FOUNDATION),
     "app.embedded": ("app.embedded", *SETTINGS, *FOUNDATION),
     "app.seed_texts": (),
     "app.seed": ("app.seed_texts", "app.domain", *FOUNDATION),
@@ -63,7 +63,7 @@ OURS = {
 ONLY_IN = {
     "motor": ("app.storage.collection", "app.resources"),
     **dict.fromkeys(("pymongo", "bson"), ("app.storage", "app.resources", "app.embedded")),
-    "redis": ("app.cache", "app.resources"),
+    **dict.fromkeys(("redis", "hiredis"), ("app.cache",)),
     "tornado": ("handlers", "app.serving", "app.resources", "app.cli", "app.httpserver"),
 }
 """The only layers that may import these packages."""

@@ -5,6 +5,8 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from app.errors import TodoNotFound
+
 PUBLIC_OWNER = "public"
 """The owner of every todo as long as there are no users."""
 
@@ -36,6 +38,12 @@ def is_todo_id(text: str) -> bool:
     Only the form that the API gives out is one, so that one todo has one address.
     """
     return _ID.fullmatch(text) is not None
+
+
+def require_todo_id(text: str) -> None:
+    """Raise `TodoNotFound` for what has not the form of an id, and names no todo for certain."""
+    if not is_todo_id(text):
+        raise TodoNotFound
 
 
 class Todo(Struct, frozen=True, kw_only=True):

@@ -21,8 +21,12 @@ class TodoRepository(Protocol):
         """Return an id that no todo has."""
         ...
 
-    async def add(self, todo: Todo) -> None:
-        """Store a new todo."""
+    async def add_each(self, todos: Sequence[Todo]) -> Sequence[Exception | None]:
+        """Store new todos in one operation; return what went wrong with each, or None.
+
+        Raises:
+            StorageUnavailable: whether any of them is stored is unknown.
+        """
         ...
 
     async def get(self, owner: str, todo_id: str) -> Todo:

@@ -12,24 +12,33 @@ from app.domain.todo import (
     TodoChanges,
     TodoDraft,
     new_todo,
+    require_todo_id,
 )
+from app.services.freshness import Stamps
 from app.services.ports import Clock, TodoRepository
+from app.services.writing import Creates, announced
 
 
 class TodoService:
     """Every operation on todos, one short method each.
 
+    Writes are announced, so that nobody who reads through the cache misses one.
+
     All methods may raise `StorageUnavailable`; the others they raise are named.
     """
 
-    def __init__(self, repository: TodoRepository, clock: Clock) -> None:
+    def __init__(
+        self, repository: TodoRepository, clock: Clock, stamps: Stamps, creates: Creates
+    ) -> None:
         self._repository = repository
         self._clock = clock
+        self._stamps = stamps
+        self._creates = creates
 
     async def add(self, owner: str, draft: TodoDraft) -> Todo:
         """Store a new todo; when this returns it survives the loss of any process."""
         todo = new_todo(draft, todo_id=self._repository.new_id(), owner=owner, now=self._clock())
-        await self._repository.add(todo)
+        await self._creates.add(todo)
         return todo
 
     async def fetch(self, owner: str, todo_id: str) -> Todo:
@@ -65,9 +74,11 @@ class TodoService:
             TodoNotFound: there is none.
             RevConflict: its revision does not meet the condition; nothing was changed.
         """
-        return await self._repository.update(
-            owner, todo_id, changes, condition=condition, now=self._clock()
-        )
+        require_todo_id(todo_id)
+        async with announced(self._stamps, (owner,)):
+            return await self._repository.update(
+                owner, todo_id, changes, condition=condition, now=self._clock()
+            )
 
     async def finish(self, owner: str, todo_id: str) -> Todo:
         """Finish the todo; one finished before keeps its ``finished_at``.
@@ -81,4 +92,6 @@ class TodoService:
         self, owner: str, todo_id: str, condition: RevCondition = UNCONDITIONAL
     ) -> None:
         """Delete the todo; raises as `revise` does."""
-        await self._repository.delete(owner, todo_id, condition=condition)
+        require_todo_id(todo_id)
+        async with announced(self._stamps, (owner,)):
+            await self._repository.delete(owner, todo_id, condition=condition)

@@ -5,8 +5,7 @@ from typing import Any
 from bson import ObjectId
 from msgspec import UNSET
 
-from app.domain.todo import Todo, TodoChanges, is_todo_id
-from app.errors import TodoNotFound
+from app.domain.todo import Todo, TodoChanges, require_todo_id
 
 
 def todo_from_document(document: dict[str, Any]) -> Todo:
@@ -43,8 +42,7 @@ def object_id(todo_id: str) -> ObjectId:
 
     ``ObjectId`` itself also takes upper case, white space and raw bytes.
     """
-    if not is_todo_id(todo_id):
-        raise TodoNotFound
+    require_todo_id(todo_id)
     return ObjectId(todo_id)
 
 

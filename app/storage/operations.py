@@ -2,10 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from time import perf_counter
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pymongo
 from pymongo.errors import (
@@ -169,6 +169,13 @@ def storage_errors() -> Iterator[None]:
         if _is_passing(error):
             raise StorageUnavailable("MongoDB cannot answer now") from error
         raise
+
+
+def failure_of(write_error: Mapping[str, Any]) -> Exception:
+    """Return what went wrong with one document of a bulk write, which was not stored."""
+    if write_error["code"] in _PASSING_CODES:
+        return StorageUnavailable(write_error["errmsg"])
+    return OperationFailure(write_error["errmsg"], write_error["code"], dict(write_error))
 
 
 def _is_passing(error: PyMongoError) -> bool:

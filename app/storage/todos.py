@@ -1,18 +1,23 @@
 """Todos in MongoDB."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from bson import MinKey, ObjectId
+from bson.timestamp import Timestamp
 from pymongo import ASCENDING, ReturnDocument
+from pymongo.client_session import ClientSession
+from pymongo.errors import BulkWriteError
 
 from app.domain.page import Position, TodoQuery
 from app.domain.todo import RevCondition, Todo, TodoChanges
 from app.errors import RevConflict, StorageUnavailable, TodoNotFound
+from app.services.freshness import OperationTime
 from app.storage.collection import Collection, Document
 from app.storage.documents import document_from_todo, object_id, todo_from_document, update_of
 from app.storage.indexes import NEWEST_FIRST
-from app.storage.operations import Operations, storage_errors
+from app.storage.operations import Operations, failure_of, storage_errors
 from app.storage.preparation import prepare
 
 T = TypeVar("T")
@@ -26,6 +31,7 @@ class MongoTodoRepository:
     Args:
         todos: the collection, on a client with the write concern that durability asks for.
         operations: the gate that every operation goes through.
+        operation_time: what every read is at least as new as; writes move it.
         new_id: makes the ids of new todos.
     """
 
@@ -33,10 +39,12 @@ class MongoTodoRepository:
         self,
         todos: Collection,
         operations: Operations,
+        operation_time: OperationTime,
         new_id: Callable[[], ObjectId] = ObjectId,
     ) -> None:
         self._todos = todos
         self._operations = operations
+        self._operation_time = operation_time
         self._new_id = new_id
         self._is_prepared = False
 
@@ -57,20 +65,26 @@ class MongoTodoRepository:
         """Return an id that no todo has."""
         return str(self._new_id())
 
-    async def add(self, todo: Todo) -> None:
-        """Store a new todo."""
-        document = document_from_todo(todo)
-        await self._run("insert", lambda: self._todos.insert_one(document))
-
     async def add_many(self, todos: Sequence[Todo]) -> None:
         """Store whole todos, ids and times included, in no particular order."""
         documents = [document_from_todo(todo) for todo in todos]
-        await self._run("insert_many", lambda: self._todos.insert_many(documents, ordered=False))
+        insert = partial(self._todos.insert_many, documents, ordered=False)
+        await self._write("insert_many", insert)
+
+    async def add_each(self, todos: Sequence[Todo]) -> Sequence[Exception | None]:
+        """Store new todos in one operation; return what went wrong with each, or None.
+
+        Raises:
+            StorageUnavailable: whether any of them is stored is unknown.
+        """
+        documents = [document_from_todo(todo) for todo in todos]
+        failures = await self._write("insert_many", partial(_insert_each, self._todos, documents))
+        return [failures.get(place) for place in range(len(todos))]
 
     async def get(self, owner: str, todo_id: str) -> Todo:
         """Return the owner's todo, or raise `TodoNotFound`."""
         named = {"_id": object_id(todo_id), "owner": owner}
-        document = await self._run("find_one", lambda: self._todos.find_one(named))
+        document = await self._run("find_one", partial(self._todos.find_one, named))
         if document is None:
             raise TodoNotFound
         return todo_from_document(document)
@@ -95,12 +109,10 @@ class MongoTodoRepository:
         self, wanted: Document, *, skip: int, limit: int, **bounds: Any
     ) -> Sequence[Todo]:
         sort = [*((name, ASCENDING) for name in wanted if name != "_id"), *NEWEST_FIRST]
-        documents = await self._run(
-            "find",
-            lambda: self._todos.find(
-                wanted, sort=sort, skip=skip, limit=limit, batch_size=limit, **bounds
-            ).to_list(limit),
+        find = partial(
+            self._todos.find, wanted, sort=sort, skip=skip, limit=limit, batch_size=limit, **bounds
         )
+        documents = await self._run("find", lambda session: find(session=session).to_list(limit))
         return [todo_from_document(document) for document in documents]
 
     async def update(
@@ -119,13 +131,13 @@ class MongoTodoRepository:
             RevConflict: its revision does not meet the condition; nothing was changed.
         """
         wanted = _matching(owner, todo_id, condition)
-        update = update_of(changes, now)
-        document = await self._run(
-            "find_one_and_update",
-            lambda: self._todos.find_one_and_update(
-                wanted, update, return_document=ReturnDocument.AFTER
-            ),
+        change = partial(
+            self._todos.find_one_and_update,
+            wanted,
+            update_of(changes, now),
+            return_document=ReturnDocument.AFTER,
         )
+        document = await self._write("find_one_and_update", change)
         if document is None:
             raise RevConflict(await self.get(owner, todo_id))
         return todo_from_document(document)
@@ -133,7 +145,7 @@ class MongoTodoRepository:
     async def delete(self, owner: str, todo_id: str, *, condition: RevCondition) -> None:
         """Delete the todo; raises as `update` does."""
         wanted = _matching(owner, todo_id, condition)
-        result = await self._run("delete", lambda: self._todos.delete_one(wanted))
+        result = await self._write("delete", partial(self._todos.delete_one, wanted))
         if result.deleted_count == 0:
             raise RevConflict(await self.get(owner, todo_id))
 
@@ -147,10 +159,50 @@ class MongoTodoRepository:
         with storage_errors():
             await self._todos.database.command("ping")
 
-    async def _run(self, name: str, start: Callable[[], Awaitable[T]]) -> T:
+    async def _write(self, name: str, start: Callable[..., Awaitable[T]]) -> T:
+        session = self._session()
+        result = await self._run(name, start, session)
+        self._operation_time.hear_of(_number(session.operation_time))
+        return result
+
+    async def _run(
+        self, name: str, start: Callable[..., Awaitable[T]], session: ClientSession | None = None
+    ) -> T:
         if not self._is_prepared:
             raise StorageUnavailable(_NOT_PREPARED)
-        return await self._operations.run(name, start)
+        session = session or self._session()
+        result = await self._operations.run(name, lambda: start(session=session))
+        # Not where it failed: the thread of an operation that was given up may still use it.
+        session.end_session()
+        return result
+
+    def _session(self) -> ClientSession:
+        client = self._todos.database.client.delegate  # PyMongo's: this needs no thread.
+        session: ClientSession = client.start_session(causal_consistency=True)
+        if self._operation_time.newest:
+            session.advance_operation_time(_timestamp(self._operation_time.newest))
+        return session
+
+
+async def _insert_each(
+    collection: Collection, documents: Sequence[Document], *, session: Any
+) -> dict[int, Exception]:
+    try:
+        await collection.insert_many(documents, ordered=False, session=session)
+    except BulkWriteError as error:
+        if error.details["writeConcernErrors"]:
+            raise
+        return {failed["index"]: failure_of(failed) for failed in error.details["writeErrors"]}
+    return {}
+
+
+def _timestamp(number: int) -> Timestamp:
+    return Timestamp(number >> 32, number & 0xFFFFFFFF)
+
+
+def _number(timestamp: Timestamp | None) -> int:
+    # A server that is no member of a replica set tells no time.
+    return 0 if timestamp is None else timestamp.time << 32 | timestamp.inc
 
 
 def _matching(owner: str, todo_id: str, condition: RevCondition) -> Document:

@@ -24,15 +24,15 @@ async def test_a_process_that_refuses_requests_for_too_many_is_ready(api: Api):
     told: Counter[int] = Counter()
     enough = asyncio.Event()
 
-    async def ask_on_and_on() -> None:
+    async def ask_on_and_on(limit: int) -> None:
         client = Api(api.port)
         try:
             while not enough.is_set():
-                told[(await client.call("GET", "/v1/todos")).status] += 1
+                told[(await client.call("GET", f"/v1/todos?limit={limit}")).status] += 1
         finally:
             client.close()
 
-    asking = [asyncio.create_task(ask_on_and_on()) for _ in range(CLIENTS)]
+    asking = [asyncio.create_task(ask_on_and_on(1 + number)) for number in range(CLIENTS)]
     ready = [await api.call("GET", "/readyz") for _ in range(CHECKS)]
     enough.set()
     await asyncio.gather(*asking)

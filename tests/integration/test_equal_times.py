@@ -4,6 +4,7 @@ import pytest
 from bson import ObjectId
 from many_todos import NOW
 from profiler import name_of, profile
+from todo_service import make_service
 
 from app.domain.page import Position, TodoQuery, decode_cursor
 from app.domain.todo import PUBLIC_OWNER, Todo
@@ -65,7 +66,7 @@ async def walk(
 
 async def test_a_walk_over_todos_of_one_instant_meets_each_once(repository: MongoTodoRepository):
     stored = await fill(repository)
-    seen, _ = await walk(TodoService(repository, lambda: NOW), is_finished=None)
+    seen, _ = await walk(make_service(repository, lambda: NOW), is_finished=None)
     assert seen == stored
 
 
@@ -74,7 +75,7 @@ async def test_a_deep_page_among_todos_of_one_instant_looks_at_its_own_and_no_ot
     resources: Resources, repository: MongoTodoRepository, *, is_finished: bool | None
 ):
     await fill(repository)
-    service = TodoService(repository, lambda: NOW)
+    service = make_service(repository, lambda: NOW)
     depth = DEEP if is_finished is None else DEEP // 2
     _, cursor = await walk(service, is_finished=is_finished, pages=depth)
     entries = await profile(

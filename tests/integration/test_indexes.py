@@ -7,6 +7,7 @@ from bson import ObjectId
 from many_todos import NOW, TODOS_OF_EACH, fill, make_todos
 from msgspec.structs import replace
 from profiler import Shape, complaints, name_of, profile
+from todo_service import make_service
 
 from app.domain.page import Position, TodoQuery
 from app.domain.todo import PUBLIC_OWNER, RevCondition, Todo, TodoChanges, TodoDraft
@@ -59,7 +60,7 @@ def todos() -> list[Todo]:
 
 def make_shapes(watched: WatchedRepository, todos: list[Todo]) -> dict[str, Shape]:
     """Return every operation of the service in all its forms, by name."""
-    service = TodoService(watched, lambda: NOW)
+    service = make_service(watched, lambda: NOW)
     unknown, known = UNKNOWN_ID, todos[500].id
     deleted = [todo.id for todo in todos[600:605]]
     shapes: dict[str, Shape] = {
@@ -145,7 +146,7 @@ async def test_a_deep_page_costs_no_more_after_many_shallow_ones(
     is_finished: bool | None,
 ):
     await fill(repository, todos)
-    service = TodoService(repository, lambda: NOW)
+    service = make_service(repository, lambda: NOW)
     query = TodoQuery(owner=PUBLIC_OWNER, limit=LIMIT, is_finished=is_finished)
     newest_first = [todo for todo in todos[::-1] if is_finished in (None, todo.is_finished)]
 

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.gen_test
 
 TODO = new_todo(TodoDraft("x"), todo_id=KNOWN_ID, owner=OWNER, now=NOW)
 CALLS: dict[str, Callable[[Repository], Awaitable[object]]] = {
-    "add": lambda repository: repository.add(TODO),
+    "add_each": lambda repository: repository.add_each([TODO]),
     "add_many": lambda repository: repository.add_many([]),
     "get": lambda repository: repository.get(OWNER, KNOWN_ID),
     "list": lambda repository: repository.list(TodoQuery(owner=OWNER, limit=9)),

@@ -1,0 +1,101 @@
+"""What all processes keep together, in Redis, and who fills it."""
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from random import uniform
+from typing import Generic, TypeVar
+
+from msgspec import Struct
+
+from app.cache.channel import RedisAway, RedisChannel
+from app.cache.redis_scripts import CLAIM
+from app.cache.redis_stamps import RedisStamps
+from app.services.freshness import OperationTime
+
+T = TypeVar("T")
+
+_LEASE_MILLISECONDS = 500
+"""A fill takes a few; when its process dies the others go on after so many."""
+
+_FIRST_PAUSE_SECONDS = 0.002
+_MOST_PAUSE_SECONDS = 0.05
+
+
+class Codec(Struct, Generic[T], frozen=True):
+    """How a body is stored as bytes."""
+
+    encode: Callable[[T], bytes]
+    decode: Callable[[bytes], T]
+
+
+class Bodies(Generic[T]):
+    """Bodies by stamp and key. A stamp never comes back, so a body need never be deleted.
+
+    Args:
+        channel: where Redis is.
+        stamps: knows where Redis has the newest operation time.
+        operation_time: what every fill must have read at least.
+        codec: how a body is stored.
+        largest_bytes: one that is larger is not stored.
+        seconds: how long bodies are kept, give or take a fifth, so that not all go at once.
+    """
+
+    def __init__(
+        self,
+        channel: RedisChannel,
+        *,
+        stamps: RedisStamps,
+        operation_time: OperationTime,
+        codec: Codec[T],
+        largest_bytes: int,
+        seconds: float,
+    ) -> None:
+        self._channel = channel
+        self._stamps = stamps
+        self._operation_time = operation_time
+        self._codec = codec
+        self._largest_bytes = largest_bytes
+        self._seconds = seconds
+        self._name = secrets.token_hex(8)
+
+    async def get_or_claim(self, stamp: str, key: str) -> T | None:
+        """Return a body, or None to whoever shall fill it: one process at a time.
+
+        When Redis is away, or does not say who fills, everybody does.
+        """
+        pause = _FIRST_PAUSE_SECONDS
+        try:
+            async with asyncio.timeout(2 * _LEASE_MILLISECONDS / 1000):
+                while True:
+                    kind, newest, *body = await self._channel.run_script(
+                        CLAIM,
+                        (*self._keys(stamp, key), self._stamps.operation_time_key),
+                        (self._name, _LEASE_MILLISECONDS),
+                    )
+                    self._operation_time.hear_of(int(newest or 0))
+                    if body:
+                        return self._codec.decode(body[0])
+                    if kind:
+                        return None
+                    await asyncio.sleep(uniform(pause / 2, pause))  # noqa: S311 - no secret.
+                    pause = min(2 * pause, _MOST_PAUSE_SECONDS)
+        except (RedisAway, TimeoutError):
+            return None
+
+    def put(self, stamp: str, key: str, body: T) -> None:
+        """Store what was read under a stamp, and end the lease."""
+        encoded = self._codec.encode(body)
+        body_key, _ = self._keys(stamp, key)
+        if len(encoded) <= self._largest_bytes:
+            seconds = self._seconds * uniform(0.8, 1.2)  # noqa: S311 - no secret.
+            self._channel.call("SET", body_key, encoded, "PX", round(seconds * 1000))
+        self.give_up(stamp, key)
+
+    def give_up(self, stamp: str, key: str) -> None:
+        """Let somebody else fill."""
+        self._channel.call("DEL", self._keys(stamp, key)[1])
+
+    def _keys(self, stamp: str, key: str) -> tuple[str, str]:
+        prefix = self._channel.prefix
+        return f"{prefix}b:{stamp}:{key}", f"{prefix}l:{stamp}:{key}"

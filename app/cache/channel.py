@@ -1,0 +1,276 @@
+"""One connection to Redis: ordered, pipelined, never waited for longer than its deadline.
+
+redis-py's asyncio client takes a connection out of a pool and some 100 us for every command. The
+freshness of every answer is proved on this one, so a command here is one write and one future.
+"""
+
+import asyncio
+import logging
+import ssl
+from asyncio import Future
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from random import random
+from typing import Any, cast
+
+import hiredis
+from redis.asyncio.connection import parse_url
+
+from app.cache.redis_scripts import CLAIM, DONE, MARK, OPEN
+
+log = logging.getLogger(__name__)
+
+_SCRIPTS = (MARK, DONE, OPEN, CLAIM)
+_LEAST_PAUSE_SECONDS = 0.05
+_MOST_PAUSE_SECONDS = 1.0
+_EVICTS_ANYTHING = "allkeys"
+_RUN_ID_DIGITS = 8
+
+Argument = str | bytes | int
+
+
+class RedisAway(Exception):
+    """Redis did not answer, or refused; what was asked of it may have been done, or be yet to."""
+
+
+@dataclass(frozen=True)
+class RedisAddress:
+    """Where Redis is and how it is entered."""
+
+    host: str = "localhost"
+    port: int = 6379
+    path: str | None = None
+    database: int = 0
+    login: tuple[str, ...] = ()
+    """The arguments of AUTH; none to do without."""
+    tls: ssl.SSLContext | None = field(default=None, compare=False)
+
+    @classmethod
+    def parse(cls, url: str) -> "RedisAddress":
+        """Return what a URL says, in the words of redis-py.
+
+        Raises:
+            ValueError: it cannot be understood, or has an option that is not known here.
+        """
+        said: dict[str, Any] = dict(parse_url(url))
+        tls = _tls_context(said) if url.startswith("rediss://") else None
+        said.pop("connection_class", None)
+        user, password = said.pop("username", None), said.pop("password", None)
+        address = cls(
+            host=said.pop("host", cls.host),
+            port=said.pop("port", cls.port),
+            path=said.pop("path", None),
+            database=int(said.pop("db", 0)),
+            login=tuple(part for part in (user, password) if part is not None),
+            tls=tls,
+        )
+        if said:
+            raise ValueError(f"unknown options: {', '.join(sorted(said))}")
+        return address
+
+
+def _tls_context(said: dict[str, Any]) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=said.pop("ssl_ca_certs", None))
+    certificate, key = said.pop("ssl_certfile", None), said.pop("ssl_keyfile", None)
+    if certificate is not None:
+        context.load_cert_chain(certificate, key)
+    if str(said.pop("ssl_cert_reqs", "required")) == "none":
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    elif not said.pop("ssl_check_hostname", True):
+        context.check_hostname = False
+    said.pop("ssl_check_hostname", None)
+    return context
+
+
+class RedisChannel:
+    """A connection that is made anew, for ever, when it is lost.
+
+    Args:
+        address: where Redis is.
+        timeout_seconds: deadline of a command, and of connecting. When one is missed the
+            connection is given up: answers come in order, so all that follow would be late too.
+    """
+
+    def __init__(self, address: RedisAddress, *, timeout_seconds: float) -> None:
+        self._address = address
+        self._timeout_seconds = timeout_seconds
+        self._connection: _Connection | None = None
+        self.prefix = ""
+        """Begins with a part of Redis's run id: what a restarted one has loaded is not ours."""
+        self.tried = asyncio.Event()
+        """Is set when it is known whether Redis answers."""
+        self._hashes: dict[str, str] = {}
+
+    @property
+    def is_up(self) -> bool:
+        """Redis answers."""
+        return self._connection is not None
+
+    async def run(self) -> None:
+        """Keep a connection until cancelled."""
+        pause, is_told = _LEAST_PAUSE_SECONDS, False
+        while True:
+            try:
+                connection = await self._connect()
+            except (OSError, RedisAway, TimeoutError) as error:
+                if not is_told:
+                    log.warning("Redis is away, everything comes from MongoDB: %s", error)
+                    is_told = True
+                self.tried.set()
+                await asyncio.sleep(pause * (0.5 + random() / 2))  # noqa: S311 - no secret.
+                pause = min(2 * pause, _MOST_PAUSE_SECONDS)
+                continue
+            if is_told:
+                log.info("Redis answers")
+            pause, is_told = _LEAST_PAUSE_SECONDS, False
+            try:
+                self._connection = connection
+                self.tried.set()
+                await connection.lost.wait()
+                log.warning("the connection to Redis is lost")
+            finally:
+                self._connection = None
+                connection.close()
+
+    def call(self, *command: Argument) -> "Future[Any]":
+        """Send a command; the future has its answer or `RedisAway`."""
+        connection = self._connection
+        if connection is None:
+            return _away("not connected")
+        return connection.call(command)
+
+    def run_script(
+        self, script: str, keys: Sequence[Argument], arguments: Sequence[Argument]
+    ) -> "Future[Any]":
+        """Run one of `redis_scripts`."""
+        digest = self._hashes.get(script, "")
+        return self.call("EVALSHA", digest, len(keys), *keys, *arguments)
+
+    async def ping(self) -> None:
+        """Return if Redis answers; for readiness."""
+        await self.call("PING")
+
+    async def _connect(self) -> "_Connection":
+        loop, address = asyncio.get_running_loop(), self._address
+        make = lambda: _Connection(loop, self._timeout_seconds)  # noqa: E731 - a factory.
+        async with asyncio.timeout(self._timeout_seconds):
+            if address.path is not None:
+                _, connection = await loop.create_unix_connection(make, address.path)
+            else:
+                _, connection = await loop.create_connection(
+                    make, address.host, address.port, ssl=address.tls
+                )
+        try:
+            await self._greet(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    async def _greet(self, connection: "_Connection") -> None:
+        if self._address.login:
+            await connection.call(("AUTH", *self._address.login))
+        await connection.call(("SELECT", self._address.database))
+        await connection.call(("CLIENT", "SETNAME", "tornado-todo"))
+        with suppress(RedisAway):  # Hosted ones do not tell.
+            policy = await connection.call(("CONFIG", "GET", "maxmemory-policy"))
+            if len(policy) > 1 and policy[1].startswith(_EVICTS_ANYTHING.encode()):
+                raise ConnectionError(
+                    f"its maxmemory-policy is {policy[1].decode()}, which may evict the marks of "
+                    "open writes: volatile-ttl is the one to set"
+                )
+        self._hashes = {
+            script: (await connection.call(("SCRIPT", "LOAD", script))).decode()
+            for script in _SCRIPTS
+        }
+        information = await connection.call(("INFO", "server"))
+        run_id = information.partition(b"run_id:")[2][:_RUN_ID_DIGITS].decode()
+        self.prefix = f"todo:{run_id}:"
+
+
+class _Connection(asyncio.Protocol):
+    def __init__(self, loop: asyncio.AbstractEventLoop, timeout_seconds: float) -> None:
+        self._loop = loop
+        self._timeout_seconds = timeout_seconds
+        self._reader = hiredis.Reader(replyError=RedisAway)
+        self._unanswered: deque[tuple[Future[Any], float]] = deque()
+        self._check: asyncio.TimerHandle | None = None
+        self._suspect: Future[Any] | None = None
+        self.lost = asyncio.Event()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def call(self, command: Sequence[Argument]) -> "Future[Any]":
+        if self.lost.is_set():
+            return _away("the connection is lost")
+        future: Future[Any] = self._loop.create_future()
+        self._unanswered.append((future, self._loop.time()))
+        packed = hiredis.pack_command(tuple(command))  # type: ignore[arg-type]
+        self._transport.write(packed)
+        if self._check is None:
+            self._check = self._loop.call_later(self._timeout_seconds, self._look_at_oldest)
+        return future
+
+    def data_received(self, data: bytes) -> None:
+        self._reader.feed(data)
+        while True:
+            try:
+                answer = self._reader.gets()
+            except hiredis.ProtocolError:
+                self.close()
+                return
+            if answer is False or not self._unanswered:
+                return
+            future, _ = self._unanswered.popleft()
+            if not future.done():
+                _answer(future, answer)
+            if isinstance(answer, RedisAway) and str(answer).startswith("NOSCRIPT"):
+                self.close()  # Somebody has thrown our scripts away; the next one loads them.
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost.set()
+        if self._check is not None:
+            self._check.cancel()
+        while self._unanswered:
+            future, _ = self._unanswered.popleft()
+            if not future.done():
+                _answer(future, RedisAway("the connection is lost"))
+
+    def close(self) -> None:
+        """Close at once; what is unanswered fails."""
+        self._transport.abort()
+        self.connection_lost(None)
+
+    def _look_at_oldest(self) -> None:
+        self._check = None
+        if not self._unanswered:
+            return
+        oldest, since = self._unanswered[0]
+        left = since + self._timeout_seconds - self._loop.time()
+        if left <= 0 and self._suspect is oldest:
+            self.close()
+            return
+        # After its deadline it gets a moment more: this process may have been stopped itself, and
+        # the answer be there.
+        self._suspect = oldest if left <= 0 else None
+        self._check = self._loop.call_later(
+            max(left, self._timeout_seconds / 10), self._look_at_oldest
+        )
+
+
+def _answer(future: "Future[Any]", answer: Any) -> None:
+    if isinstance(answer, RedisAway):
+        future.set_exception(answer)
+        future.exception()  # Seen: some callers do not wait for the answer.
+    else:
+        future.set_result(answer)
+
+
+def _away(why: str) -> "Future[Any]":
+    future: Future[Any] = asyncio.get_running_loop().create_future()
+    _answer(future, RedisAway(why))
+    return future

@@ -1,0 +1,58 @@
+"""Stamps of the only process."""
+
+import asyncio
+from asyncio import Future
+from collections import defaultdict
+from collections.abc import Callable, Collection
+from itertools import count
+
+from app.cache import scope as protocol
+from app.cache.scope import Scope
+from app.services.freshness import Write
+
+
+class LocalStamps:
+    """Keeps `scope.Scope` in memory; `Stamps`.
+
+    Args:
+        mark_seconds: longest time that a write may take between its mark and its end.
+        monotonic: the time in seconds.
+    """
+
+    def __init__(self, *, mark_seconds: float, monotonic: Callable[[], float]) -> None:
+        self._mark_seconds = mark_seconds
+        self._monotonic = monotonic
+        self._scopes: defaultdict[str, Scope] = defaultdict(Scope)
+        self._names = map("{:x}".format, count())
+
+    def prove(self, scope: str) -> "Future[str | None]":
+        """Return the stamp that the scope has."""
+        proof: Future[str | None] = asyncio.get_running_loop().create_future()
+        proof.set_result(
+            protocol.open_for_reading(
+                self._scopes[scope],
+                now=self._monotonic(),
+                is_settled=True,  # Nobody wrote before this process began.
+                stamp=next(self._names),
+            )
+        )
+        return proof
+
+    async def mark(self, scopes: Collection[str]) -> Write:
+        """Announce a write; see `Stamps`."""
+        write = Write(next(self._names))
+        for scope in scopes:
+            deadline = self._monotonic() + self._mark_seconds
+            protocol.mark(self._scopes[scope], write, deadline=deadline)
+        return write
+
+    async def done(self, scopes: Collection[str], write: Write) -> None:
+        """Say that a write has ended; see `Stamps`."""
+        for scope in scopes:
+            protocol.done(
+                self._scopes[scope],
+                write,
+                now=self._monotonic(),
+                is_settled=True,
+                stamp=next(self._names),
+            )

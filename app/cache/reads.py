@@ -1,0 +1,134 @@
+"""Reading through the cache: at the speed of memory, and never older than the last write."""
+
+import asyncio
+from asyncio import Future
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Generic, TypeVar
+
+from app.cache.answers import Answers
+from app.cache.bodies import Bodies
+from app.metrics import Metrics
+from app.services.freshness import Source, Stamps
+
+T = TypeVar("T")
+
+
+class Reads(Generic[T]):
+    """Reads sources.
+
+    What is read is as of some time after the call, so no write that was acknowledged before is
+    missing. With a proved stamp that holds for everything kept under the stamp: the scope had no
+    write since. Without one it holds for what the database is asked for after the call.
+    """
+
+    def __init__(
+        self, stamps: Stamps, answers: Answers[T], bodies: Bodies[T] | None, metrics: Metrics
+    ) -> None:
+        self._stamps = stamps
+        self._answers = answers
+        self._bodies = bodies
+        self._metrics = metrics
+        self._fills: dict[Hashable, Future[T]] = {}
+        self._loads: dict[Hashable, _Loads[T]] = {}
+
+    def prove(self, scope: str) -> "Future[str | None]":
+        """Return the scope's stamp; see `Stamps.prove`."""
+        return self._stamps.prove(scope)
+
+    def recall(self, source: Source[T], stamp: str | None) -> T | None:
+        """Return what this process keeps of a source, under a stamp that was just proved."""
+        if stamp is None:
+            return None
+        body = self._answers.get(source.scope, stamp, source.key)
+        self._metrics.cache("answers", "miss" if body is None else "hit")
+        return body
+
+    async def read(self, source: Source[T]) -> T:
+        """Return a source's body; raises what its ``load`` raises."""
+        # Who is cancelled must not take the proof from those who share it.
+        return await self.read_on(source, await asyncio.shield(self.prove(source.scope)))
+
+    async def read_on(self, source: Source[T], stamp: str | None) -> T:
+        """Return a source's body when its scope's stamp has just been proved, or could not be."""
+        if stamp is None:
+            self._metrics.cache("answers", "bypass")
+            return await self._load_anew(source)
+        body = self.recall(source, stamp)
+        if body is not None:
+            return body
+        # Those who join have proved the same stamp: what was read under it is current for them.
+        fill = self._fills.get((stamp, source.key))
+        if fill is None:
+            fill = asyncio.ensure_future(self._fill(source, stamp))
+            self._fills[stamp, source.key] = fill
+            fill.add_done_callback(lambda _: self._fills.pop((stamp, source.key)))
+        return await asyncio.shield(fill)
+
+    async def _fill(self, source: Source[T], stamp: str) -> T:
+        bodies = self._bodies
+        if bodies is not None:
+            body = await bodies.get_or_claim(stamp, source.key)
+            self._metrics.cache("bodies", "miss" if body is None else "hit")
+            if body is not None:
+                self._answers.put(source.scope, stamp, source.key, body)
+                return body
+        try:
+            body = await source.load()
+        except BaseException:
+            if bodies is not None:
+                bodies.give_up(stamp, source.key)
+            raise
+        self._metrics.cache("storage", "fill")
+        self._answers.put(source.scope, stamp, source.key, body)
+        if bodies is not None:
+            bodies.put(stamp, source.key, body)
+        return body
+
+    async def _load_anew(self, source: Source[T]) -> T:
+        """Read from the database, together with all who ask before that begins."""
+        place = source.scope, source.key
+        loads = self._loads.get(place)
+        if loads is None:
+            loads = self._loads[place] = _Loads(source.load)
+            loads.ended = lambda: self._loads.pop(place)
+        return await asyncio.shield(loads.join())
+
+
+class _Loads(Generic[T]):
+    """Loads of one source, one after the other; whoever asks gets the next that begins."""
+
+    def __init__(self, load: Callable[[], Awaitable[T]]) -> None:
+        self._load = load
+        self._running: Future[T] | None = None
+        self._next: Future[T] | None = None
+        self.ended: Callable[[], object] = lambda: None
+
+    def join(self) -> "Future[T]":
+        if self._running is None:
+            return self._begin()
+        if self._next is None:
+            self._next = asyncio.get_running_loop().create_future()
+        return self._next
+
+    def _begin(self) -> "Future[T]":
+        self._running = asyncio.ensure_future(self._load())
+        self._running.add_done_callback(self._go_on)
+        return self._running
+
+    def _go_on(self, ended: "Future[T]") -> None:
+        waiting, self._running, self._next = self._next, None, None
+        if waiting is None:
+            self.ended()
+            return
+        self._begin().add_done_callback(lambda load: _copy(load, waiting))
+
+
+def _copy(done: "Future[T]", to: "Future[T]") -> None:
+    if to.done():
+        return
+    if done.cancelled():
+        to.cancel()
+    elif (error := done.exception()) is not None:
+        to.set_exception(error)
+    else:
+        to.set_result(done.result())

@@ -1,0 +1,89 @@
+"""How reads and writes stay coherent: what the services need of the cache."""
+
+from asyncio import Future  # noqa: TC003 - the type hints are read at runtime.
+from collections.abc import Awaitable, Callable, Collection
+from typing import Generic, NamedTuple, NewType, Protocol, TypeVar
+
+T = TypeVar("T")
+
+Write = NewType("Write", str)
+"""Names a write that has been announced."""
+
+
+class OperationTime:
+    """The newest acknowledged write that this process has heard of, as MongoDB counts time.
+
+    Every read must be at least as new: a server that was the primary until a moment ago would
+    answer from its own past. Only writes move it; the time that comes with a read's answer may be
+    newer than what was read.
+    """
+
+    __slots__ = ("newest",)
+
+    def __init__(self) -> None:
+        self.newest = 0
+
+    def hear_of(self, time: int) -> None:
+        """Move forward to a time, which is 64 bits: seconds and a counter."""
+        self.newest = max(self.newest, time)
+
+
+class Stamps(Protocol):
+    """Tells whether what is kept for a scope is current; see `app.cache.scope`."""
+
+    def prove(self, scope: str) -> "Future[str | None]":
+        """Return the stamp that the scope has at some time after this call.
+
+        None: nothing may be kept or given, the database must be asked.
+        """
+        ...
+
+    async def mark(self, scopes: Collection[str]) -> Write:
+        """Announce a write, so that nothing that is kept for these scopes is given any more.
+
+        Raises:
+            StorageUnavailable: it could not be announced in time and must not be begun.
+        """
+        ...
+
+    async def done(self, scopes: Collection[str], write: Write) -> None:
+        """Say that a write has ended; when this returns it may be acknowledged.
+
+        Raises:
+            StorageUnavailable: it could not be said in time. Nothing is kept until the mark's
+                deadline, so whatever became of the write, no reader is misled.
+        """
+        ...
+
+
+class Source(NamedTuple, Generic[T]):
+    """Something that can be read: what the cache knows of it."""
+
+    scope: str
+    """What it is coherent with; see `app.cache.scope`."""
+
+    key: str
+    """Names it in its scope: equal keys, equal bodies."""
+
+    load: Callable[[], Awaitable[T]]
+    """Reads it from the database."""
+
+
+class Reader(Protocol[T]):
+    """Reads sources: what it returns is never older than the last acknowledged write."""
+
+    def prove(self, scope: str) -> "Future[str | None]":
+        """Return the stamp that a scope has at some time after this call; see `Stamps.prove`."""
+        ...
+
+    def recall(self, source: Source[T], stamp: str | None) -> T | None:
+        """Return what is at hand of a source, under a stamp that was just proved."""
+        ...
+
+    async def read(self, source: Source[T]) -> T:
+        """Return a source's body; raises what its ``load`` raises."""
+        ...
+
+    async def read_on(self, source: Source[T], stamp: str | None) -> T:
+        """Return a source's body when its scope's stamp was just proved, or could not be."""
+        ...

@@ -1,0 +1,17 @@
+"""A `TodoService` on a repository alone."""
+
+from time import monotonic
+
+from app.cache.local_stamps import LocalStamps
+from app.services.ports import Clock, TodoRepository
+from app.services.todos import TodoService
+from app.services.writing import Creates
+
+MARK_SECONDS = 60.0
+WAITING_LIMIT = 100
+
+
+def make_service(repository: TodoRepository, clock: Clock) -> TodoService:
+    stamps = LocalStamps(mark_seconds=MARK_SECONDS, monotonic=monotonic)
+    creates = Creates(repository, stamps, waiting_limit=WAITING_LIMIT)
+    return TodoService(repository, clock, stamps, creates)
