@@ -11,6 +11,8 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from app.tallies import TallyCounter, TallyHistogram
+
 # The buckets that the conventions advise for both, in seconds.
 _REQUEST_BUCKETS = (
     *(0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75),
@@ -34,13 +36,13 @@ class Metrics:
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
         GCCollector(registry=self._registry)
-        self._requests = Histogram(
+        self._requests = TallyHistogram(
             "http_server_request_duration_seconds",
             "Time from the head of a request to the end of its answer.",
             ("http_request_method", "http_route", "http_response_status_code", "url_scheme"),
             buckets=_REQUEST_BUCKETS,
-            registry=self._registry,
         )
+        self._registry.register(self._requests)
         self._refused = Counter(
             "http_server_refused_requests_total",
             "Requests that were malformed, too large or too slow, by the status of the answer.",
@@ -64,14 +66,13 @@ class Metrics:
             buckets=_OPERATION_BUCKETS,
             registry=self._registry,
         )
-        self._cache = Counter(
-            "todo_cache_requests_total",
+        self._cache = TallyCounter(
+            "todo_cache_requests",
             "What reads came to at a level of the cache: answers (in the process), bodies (in "
             "Redis), storage (MongoDB).",
             ("level", "outcome"),
-            registry=self._registry,
         )
-        self._cache_outcomes: dict[tuple[str, str], Counter] = {}
+        self._registry.register(self._cache)
         self._proofs = Counter(
             "todo_cache_proofs_total",
             "Round trips to Redis that proved the freshness of all requests of a loop's turn.",
@@ -95,7 +96,7 @@ class Metrics:
     def request(self, *, method: str, route: str, status: int, scheme: str, seconds: float) -> None:
         """Record an answered request; ``route`` is the template, never the path."""
         label = method if method in METHODS else "_OTHER"
-        self._requests.labels(label, route, str(status), scheme).observe(seconds)
+        self._requests.observe((label, route, str(int(status)), scheme), seconds)
 
     def refused(self, status: int) -> None:
         """Record a request that the server refused."""
@@ -114,10 +115,7 @@ class Metrics:
 
     def cache(self, level: str, outcome: str) -> None:
         """Record what a read came to at a level of the cache."""
-        counter = self._cache_outcomes.get((level, outcome))
-        if counter is None:
-            counter = self._cache_outcomes[level, outcome] = self._cache.labels(level, outcome)
-        counter.inc()
+        self._cache.counts[level, outcome] += 1
 
     def proof(self) -> None:
         """Record a round trip that proved the freshness of what was asked in a loop's turn."""

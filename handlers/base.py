@@ -3,7 +3,6 @@
 import logging
 import re
 from collections.abc import Awaitable, Callable
-from http import HTTPStatus
 from typing import Any, TypeVar
 
 import msgspec
@@ -19,7 +18,7 @@ from app.services.health import HealthService
 from app.services.todos import TodoService
 from handlers.operation import JSON, Operation, operation_of
 from handlers.problems import PROBLEM_JSON, RequestProblem, problem_of
-from handlers.representation import ALWAYS, CACHE_CONTROL, MISSING, Representation
+from handlers.representation import ALWAYS, CACHE_CONTROL, MISSING, NOT_MODIFIED, Representation
 from handlers.request_ids import request_id
 from handlers.shortcut import Shortcut
 from handlers.validation import parse_json
@@ -164,7 +163,7 @@ class BaseHandler(RequestHandler):
         self.set_status(status)
         for name, value in representation.fields_of(status):
             self.set_header(name, value)
-        if status is not HTTPStatus.NOT_MODIFIED:
+        if status is not NOT_MODIFIED:
             self.write(representation.body)
 
     async def reply_from(self, key: str, load: Callable[[], Awaitable[Representation]]) -> None:

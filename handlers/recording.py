@@ -30,6 +30,12 @@ def record_request(
         client_address: the client's IP address.
         request_id: names the request in the log and in its answer.
     """
+    if seconds is None:
+        metrics.refused(status)
+    else:
+        metrics.request(method=method, route=route, status=status, scheme=scheme, seconds=seconds)
+    if log.access.disabled:
+        return
     fields: dict[str, str | int | float] = {
         "http.request.method": log.shorten(method),
         "http.route": route,
@@ -38,9 +44,6 @@ def record_request(
         "client.address": client_address,
         "request_id": request_id,
     }
-    if seconds is None:
-        metrics.refused(status)
-    else:
-        metrics.request(method=method, route=route, status=status, scheme=scheme, seconds=seconds)
+    if seconds is not None:
         fields["duration_ms"] = round(seconds * 1000, 3)
     log.access.info("request", extra={"fields": fields})

@@ -2,15 +2,20 @@
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from types import MappingProxyType
 
 import msgspec
 from msgspec import Raw, Struct
 
+from app.httpserver import Answer
 from handlers.conditions import parse_tags
 from handlers.operation import JSON
 from handlers.problems import RequestProblem
+
+# PERF: up to Python 3.11 looking a member up in its class runs Python code.
+OK, NOT_MODIFIED = HTTPStatus.OK, HTTPStatus.NOT_MODIFIED
 
 ALWAYS: Mapping[str, str] = MappingProxyType({
     "X-Content-Type-Options": "nosniff",
@@ -23,7 +28,8 @@ ALWAYS: Mapping[str, str] = MappingProxyType({
 Fields = tuple[tuple[str, str], ...]
 
 
-class Representation(Struct, frozen=True, array_like=True):
+@dataclass(frozen=True, slots=True, eq=False)
+class Representation:
     """A resource as it is at some time (RFC 9110, section 3.2), in JSON."""
 
     body: bytes
@@ -31,6 +37,7 @@ class Representation(Struct, frozen=True, array_like=True):
     """The strong entity tag; empty where there is no such resource."""
     fields: Fields = ()
     """Header fields of its own, such as Link."""
+    _heads: dict[HTTPStatus, tuple[bytes, bytes]] = field(default_factory=dict, repr=False)
 
     @property
     def is_missing(self) -> bool:
@@ -52,26 +59,55 @@ class Representation(Struct, frozen=True, array_like=True):
             )
         none_match = parse_tags(conditions, "If-None-Match")
         is_known = none_match is not None and none_match.match_weakly(self.tag)
-        return HTTPStatus.NOT_MODIFIED if is_known else HTTPStatus.OK
+        return NOT_MODIFIED if is_known else OK
 
     def fields_of(self, status: HTTPStatus) -> Fields:
         """Return the header fields of an answer with status 200 or 304, in their order."""
         fields = (*self.fields, ("ETag", self.tag))
-        return fields if status is HTTPStatus.NOT_MODIFIED else (*fields, ("Content-Type", JSON))
+        return fields if status is NOT_MODIFIED else (*fields, ("Content-Type", JSON))
+
+    def head_of(self, status: HTTPStatus) -> tuple[bytes, bytes]:
+        """Return the head of an answer with status 200 or 304, before and after a request's id."""
+        head = self._heads.get(status)
+        if head is None:
+            head = self._heads[status] = self._build_head(status)
+        return head
+
+    def _build_head(self, status: HTTPStatus) -> tuple[bytes, bytes]:
+        fields = {"X-Request-Id": _ID, **ALWAYS, CACHE_CONTROL[0]: CACHE_CONTROL[1]}
+        body = b"" if status is NOT_MODIFIED else self.body
+        head = Answer.build(status, (*fields.items(), *self.fields_of(status)), body).head
+        before, _, after = head.partition(_ID.encode())
+        return before, after
 
     def weigh(self) -> int:
-        """Return how many bytes it takes, more or less."""
-        return len(self.body) + sum(len(name) + len(value) for name, value in self.fields)
+        """Return how many bytes it takes, more or less, the heads of its answers included."""
+        own = sum(len(name) + len(value) for name, value in self.fields)
+        return len(self.body) + own + _HEADS_BYTES
 
 
 MISSING = Representation(b"", "")
 """Stands for a resource that is not there, so that this can be kept as well."""
 
+_ID = "*"
+"""Stands in a head where a request's id will be; no field before it has this character."""
+
+_HEADS_BYTES = 800
+
 CACHE_CONTROL = ("Cache-Control", "private, no-cache")
 """Of every representation: who keeps one asks whether it is current before using it again."""
 
-encode_representation = msgspec.msgpack.Encoder().encode
-decode_representation = msgspec.msgpack.Decoder(Representation).decode
+_decoder = msgspec.msgpack.Decoder(tuple[bytes, str, Fields])
+
+
+def encode_representation(representation: Representation) -> bytes:
+    """Return a representation as bytes, for other processes."""
+    return msgspec.msgpack.encode((representation.body, representation.tag, representation.fields))
+
+
+def decode_representation(encoded: bytes) -> Representation:
+    """Return what `encode_representation` made bytes of."""
+    return Representation(*_decoder.decode(encoded))
 
 
 def represent(body: Struct | Raw, *, tag: str | None = None, fields: Fields = ()) -> Representation:

@@ -14,21 +14,19 @@ from app.metrics import Metrics
 from app.services.freshness import Reader, Source
 from handlers.problems import RequestProblem
 from handlers.recording import record_request
-from handlers.representation import ALWAYS, CACHE_CONTROL, Representation
+from handlers.representation import OK, Representation
 from handlers.request_ids import request_id
 
 MOST_TARGETS = 4096
 LONGEST_TARGET = 512
 """Together they bound what clients can make this process remember: some 4 MiB."""
 
-_ID = "*"
-_ID_FIELD = "X-Request-Id"
-
 
 class Known(NamedTuple):
     """What a target that was asked for before means; that never changes."""
 
     route: str
+    path: str
     source: Source[Representation]
 
 
@@ -46,11 +44,12 @@ class Shortcut:
         self._reader = reader
         self._metrics = metrics
         self._known: OrderedDict[str, Known] = OrderedDict()
+        self._visits: dict[Future[str | None], list[_Visit]] = {}
 
     def remember(self, target: str, route: str, source: Source[Representation]) -> None:
         """Take the shortcut from now on where this target is asked for."""
         if len(target) <= LONGEST_TARGET and target not in self._known:
-            self._known[target] = Known(route, source)
+            self._known[target] = Known(route, target.partition("?")[0], source)
             if len(self._known) > MOST_TARGETS:
                 self._known.popitem(last=False)
 
@@ -61,19 +60,23 @@ class Shortcut:
             return None
         self._known.move_to_end(request.target)
         answer: Future[Answer | None] = asyncio.get_running_loop().create_future()
-        visit = _Visit(request, context, known, perf_counter(), answer)
         proof = self._reader.prove(known.source.scope)
-        proof.add_done_callback(partial(self._proved, visit))
+        visits = self._visits.get(proof)
+        if visits is None:
+            visits = self._visits[proof] = []
+            proof.add_done_callback(self._proved)
+        visits.append(_Visit(request, context, known, perf_counter(), answer))
         return answer
 
-    def _proved(self, visit: "_Visit", proof: "Future[str | None]") -> None:
+    def _proved(self, proof: "Future[str | None]") -> None:
         stamp = proof.result()
-        kept = self._reader.recall(visit.known.source, stamp)
-        if kept is not None:
-            self._answer(visit, kept)
-            return
-        reading = asyncio.ensure_future(self._reader.read_on(visit.known.source, stamp))
-        reading.add_done_callback(partial(self._have_read, visit))
+        for visit in self._visits.pop(proof):
+            kept = self._reader.recall(visit.known.source, stamp)
+            if kept is not None:
+                self._answer(visit, kept)
+            else:
+                reading = asyncio.ensure_future(self._reader.read_on(visit.known.source, stamp))
+                reading.add_done_callback(partial(self._have_read, visit))
 
     def _have_read(self, visit: "_Visit", reading: "Future[Representation]") -> None:
         if reading.cancelled() or reading.exception() is not None:
@@ -82,32 +85,34 @@ class Shortcut:
             self._answer(visit, reading.result())
 
     def _answer(self, visit: "_Visit", kept: Representation) -> None:
-        asked_id, none_match = visit.request.values
-        status = HTTPStatus.OK
-        if none_match is not None:
-            try:
-                status = kept.heed({"If-None-Match": none_match})
-            except RequestProblem:
-                visit.send(None)
-                return
-        if kept.is_missing:
+        status = None if kept.is_missing else _status(kept, visit.request.values[1])
+        if status is None:
             visit.send(None)
             return
-        before, after = _head(kept, status)
-        the_id = request_id(asked_id)
-        body = kept.body if status is HTTPStatus.OK else b""
-        visit.send(Answer(before + the_id.encode() + after, body))
+        the_id = request_id(visit.request.values[0])
+        before, after = kept.head_of(status)
+        body = kept.body if status is OK else b""
+        visit.send(Answer(b"%b%b%b" % (before, the_id.encode(), after), body))
         record_request(
             self._metrics,
             method=visit.request.method,
             route=visit.known.route,
-            path=visit.request.target.partition("?")[0],
+            path=visit.known.path,
             status=status,
             seconds=perf_counter() - visit.started,
             scheme=visit.context.protocol,
             client_address=visit.context.remote_ip,
             request_id=the_id,
         )
+
+
+def _status(kept: Representation, none_match: str | None) -> HTTPStatus | None:
+    if none_match is None:
+        return OK
+    try:
+        return kept.heed({"If-None-Match": none_match})
+    except RequestProblem:
+        return None
 
 
 class _Visit(NamedTuple):
@@ -120,15 +125,3 @@ class _Visit(NamedTuple):
     def send(self, answer: Answer | None) -> None:
         if not self.answer.done():
             self.answer.set_result(answer)
-
-
-def _head(kept: Representation, status: HTTPStatus) -> tuple[bytes, bytes]:
-    """Return the head of an answer, before and after the request's id."""
-    fields = (
-        (_ID_FIELD, _ID),
-        *{**ALWAYS, CACHE_CONTROL[0]: CACHE_CONTROL[1]}.items(),
-        *kept.fields_of(status),
-    )
-    body = kept.body if status is HTTPStatus.OK else b""
-    before, mark, after = Answer.build(status, fields, body).head.partition(f": {_ID}\r\n".encode())
-    return before + mark[:2], after and mark[-2:] + after

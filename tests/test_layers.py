@@ -11,14 +11,15 @@ import pytest
 ROOT = Path(__file__).parents[1]
 MAX_LINES = 300
 
-FOUNDATION = ("app.errors", "app.log", "app.metrics")
-"""May be imported by all; import nothing of ours, but for the type checker."""
+FOUNDATION = ("app.errors", "app.log", "app.metrics", "app.tallies")
+"""May be imported by all; import nothing of ours but each other, and for the type checker."""
 
 SETTINGS = ("app.settings", "app.settings_http", "app.settings_row", "app.settings_sources")
 
 OURS = {
     "app": (),
     **dict.fromkeys(FOUNDATION, ()),
+    "app.metrics": ("app.tallies",),
     "app.domain": ("app.domain", "app.errors"),
     "app.httpserver": ("app.httpserver",),
     "app.services": ("app.services", "app.domain", *FOUNDATION),
