@@ -9,7 +9,7 @@ import sys
 from argparse import ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
 from threading import Timer
 from time import perf_counter
@@ -153,20 +153,26 @@ def _seed(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--random-seed", type=int, metavar="N", help="the same number makes the same texts"
     )
-    add_flags(parser, ["data_dir", "mongo_uri", "mongo_write_concern", "mongo_journal"])
+    add_flags(
+        parser, ["data_dir", "mongo_uri", "redis_url", "mongo_write_concern", "mongo_journal"]
+    )
     given = parser.parse_args(arguments)
     settings = _settings(given)
     if settings is None:
         return 0
     configure_logging(level=settings.log_level, log_format=settings.log_format, access_log=False)
-    with _backends(replace(settings, redis_url="none")) as backends:
+    with _backends(settings) as backends:
         from app.seeding import store_made_up_todos  # noqa: PLC0415 - imports Motor, as above.
 
         random = Random(given.random_seed)  # noqa: S311 - texts to try things with, no secrets.
         started = perf_counter()
         stored = run_on_loop(
             store_made_up_todos(
-                settings, mongo_uri=backends.mongo_uri, count=given.count, random=random
+                settings,
+                mongo_uri=backends.mongo_uri,
+                redis_url=backends.redis_url,
+                count=given.count,
+                random=random,
             )
         )
         seconds = perf_counter() - started

@@ -34,7 +34,8 @@ OURS = {
     "app.seed_texts": (),
     "app.seed": ("app.seed_texts", "app.domain", *FOUNDATION),
     "app.seeding": (
-        *("app.bootstrap", "app.seed", "app.domain", "app.resources", "app.settings"),
+        *("app.bootstrap", "app.seed", "app.domain", "app.resources", "app.services"),
+        "app.settings",
         *FOUNDATION,
     ),
     "handlers": ("app", "handlers", "app.services", "app.domain", "app.httpserver", *FOUNDATION),

@@ -14,6 +14,8 @@ from pymongo.collection import Collection
 from service import DEADLINE_SECONDS, Service, run
 
 COUNT = 10_000
+NO_REDIS = "--redis-url=none"
+CACHED = 'todo_cache_requests_total{level="answers",outcome="hit"}'
 TOO_MANY = 16_777_217
 PROGRESS = r" [1-9]\d*(\.\d+)?[kM]/"
 
@@ -25,6 +27,12 @@ WRONG_COUNTS = {
 }
 
 
+def until_cached(service: Service) -> None:
+    """Ask until the service answers from what it keeps; the test's deadline ends it."""
+    while CACHED not in service.call("GET", "/metrics").body.decode():
+        service.call("GET", "/todo")
+
+
 @pytest.fixture
 def todos(mongo_uri: str) -> Iterator[Collection[dict[str, Any]]]:
     with MongoClient[dict[str, Any]](mongo_uri) as client:
@@ -34,7 +42,7 @@ def todos(mongo_uri: str) -> Iterator[Collection[dict[str, Any]]]:
 def test_it_stores_the_todos_shows_progress_and_sums_up_and_the_list_can_be_walked(
     mongo_uri: str, todos: Collection[dict[str, Any]], start: Callable[..., Service]
 ) -> None:
-    ended = run("seed", "--count", str(COUNT), "--mongo-uri", mongo_uri)
+    ended = run("seed", "--count", str(COUNT), "--mongo-uri", mongo_uri, NO_REDIS)
     assert ended.process.returncode == 0
     (summary,) = ended.output
     assert re.fullmatch(r"stored 10,000 todos in \d+\.\d s \([\d,]+ per second\)", summary)
@@ -52,6 +60,18 @@ def test_it_stores_the_todos_shows_progress_and_sums_up_and_the_list_can_be_walk
     assert seen == sorted(seen, reverse=True)
 
 
+def test_a_service_that_runs_shows_what_it_stored_at_once(
+    mongo_uri: str, redis_url: str, start: Callable[..., Service]
+) -> None:
+    backends = ("--mongo-uri", mongo_uri, "--redis-url", redis_url)
+    # Its cache opens when the longest write is over that may have begun before its Redis.
+    service = start(*backends, "--mongo-operation-seconds=0.5")
+    until_cached(service)
+    ended = run("seed", "--count=1", *backends)
+    assert ended.process.returncode == 0
+    assert len(service.call("GET", "/todo").json()["data"]) == 1
+
+
 def test_it_starts_servers_of_its_own_and_leaves_none_behind(data_dir: Path) -> None:
     ended = run("seed", "--count=1", f"--data-dir={data_dir}")
     assert ended.process.returncode == 0
@@ -60,8 +80,8 @@ def test_it_starts_servers_of_its_own_and_leaves_none_behind(data_dir: Path) -> 
     assert not left
 
 
-def test_with_a_mongodb_of_the_users_it_starts_no_servers(mongo_uri: str, data_dir: Path) -> None:
-    ended = run("seed", "--count=1", "--mongo-uri", mongo_uri, f"--data-dir={data_dir}")
+def test_with_servers_of_the_users_it_starts_none(mongo_uri: str, data_dir: Path) -> None:
+    ended = run("seed", "--count=1", "--mongo-uri", mongo_uri, NO_REDIS, f"--data-dir={data_dir}")
     assert ended.process.returncode == 0
     assert not data_dir.exists()
 
@@ -73,7 +93,8 @@ def test_the_same_random_seed_makes_the_same_texts_again_beside_those_that_are_t
 
     def contents(random_seed: str) -> list[str]:
         ended = run(
-            "seed", "--count=100", f"--random-seed={random_seed}", f"--mongo-uri={mongo_uri}"
+            *("seed", "--count=100", f"--random-seed={random_seed}"),
+            *(f"--mongo-uri={mongo_uri}", NO_REDIS),
         )
         assert ended.process.returncode == 0
         new = list(todos.find({"_id": {"$nin": seen}}, sort=[("created_at", 1)]))
@@ -110,6 +131,7 @@ def test_a_mongodb_that_is_away_is_one_sentence_with_exit_code_1() -> None:
         "seed",
         "--count=1",
         "--mongo-uri=mongodb://127.0.0.1:1/",
+        NO_REDIS,
         variables={"TODO_MONGO_OPERATION_SECONDS": "1"},
     )
     assert ended.process.returncode == 1
