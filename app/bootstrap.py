@@ -84,6 +84,7 @@ def make_cache(
         codec=Codec(encode_representation, decode_representation),
         largest_bytes=settings.cache_body_bytes,
         seconds=settings.cache_seconds,
+        metrics=metrics,
     )
     return Cache(stamps, Reads(stamps, answers, bodies, metrics))
 
@@ -117,13 +118,16 @@ def make_application(
     clock: Clock = time,
 ) -> TodoApplication:
     """Return the application, ready to be served."""
-    creates = Creates(repository, cache.stamps, waiting_limit=settings.creates_waiting_limit)
+    creates = Creates(
+        repository, cache.stamps, waiting_limit=settings.creates_waiting_limit, metrics=metrics
+    )
     dependencies = Dependencies(
         todos=TodoService(repository, clock, cache.stamps, creates),
         reader=cache.reads,
         shortcut=Shortcut(cache.reads, metrics),
         health=health,
         metrics=metrics,
+        cache_status=settings.cache_status,
         openapi=build_document(ROUTES),
         max_start=settings.max_start,
         retry_after_seconds=settings.retry_after_seconds,

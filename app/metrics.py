@@ -19,6 +19,7 @@ _REQUEST_BUCKETS = (
     *(1, 2.5, 5, 7.5, 10),
 )
 _OPERATION_BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10)
+_BATCH_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 _LAG_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1)
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -72,12 +73,25 @@ class Metrics:
             "Redis), storage (MongoDB).",
             ("level", "outcome"),
         )
-        self._registry.register(self._cache)
-        self._proofs = Counter(
-            "todo_cache_proofs_total",
-            "Round trips to Redis that proved the freshness of all requests of a loop's turn.",
-            registry=self._registry,
+        self._unproved = TallyCounter(
+            "todo_cache_unproved",
+            "Proofs of freshness that failed: a write may be under way, or Redis is away.",
+            ("reason",),
         )
+        self._proofs = TallyHistogram(
+            "todo_cache_proof_requests",
+            "Requests that one round trip to Redis proved the freshness for.",
+            (),
+            buckets=_BATCH_BUCKETS,
+        )
+        self._creates = TallyHistogram(
+            "todo_create_batch_todos",
+            "New todos that were stored by one write.",
+            (),
+            buckets=_BATCH_BUCKETS,
+        )
+        for tallies in (self._cache, self._unproved, self._proofs, self._creates):
+            self._registry.register(tallies)
         self._cache_bytes = Gauge(
             "todo_cache_bytes", "Bytes of answers that the process keeps.", registry=self._registry
         )
@@ -117,9 +131,17 @@ class Metrics:
         """Record what a read came to at a level of the cache."""
         self._cache.counts[level, outcome] += 1
 
-    def proof(self) -> None:
-        """Record a round trip that proved the freshness of what was asked in a loop's turn."""
-        self._proofs.inc()
+    def proof(self, requests: int) -> None:
+        """Record a round trip that proves the freshness for what was asked in a loop's turn."""
+        self._proofs.observe((), requests)
+
+    def unproved(self, reason: str) -> None:
+        """Record that a proof of freshness failed, because of ``writing`` or ``redis_away``."""
+        self._unproved.counts[reason,] += 1
+
+    def creates(self, todos: int) -> None:
+        """Record a write of new todos."""
+        self._creates.observe((), todos)
 
     def watch_cache(self, held_bytes: Callable[[], float]) -> None:
         """Ask the cache, whenever the metrics are rendered, for what it counts itself."""

@@ -221,6 +221,12 @@ class Settings(HttpSettings):
         maximum=3600,
         reason="The header knows whole seconds only; overload and elections pass in a few.",
     )
+    cache_status: bool = setting(
+        False,
+        group="Logging",
+        help="answer GET with a Cache-Status header: where the answer was found",
+        reason="For looking at the cache; the quickest way to answer is not taken then.",
+    )
     log_level: str = setting(
         "info",
         group="Logging",

@@ -36,6 +36,8 @@ class Dependencies(Struct, frozen=True, kw_only=True):
     metrics: Metrics
     reader: Reader[Representation]
     shortcut: Shortcut
+    cache_status: bool
+    """Whether answers say where they come from (RFC 9211)."""
     openapi: bytes
     """The OpenAPI document, as JSON."""
     max_start: int
@@ -182,11 +184,15 @@ class BaseHandler(RequestHandler):
                 return MISSING
 
         source = Source(self.owner, key, load_or_miss)
-        representation = await self.dependencies.reader.read(source)
-        if representation.is_missing:
+        found = await self.dependencies.reader.read(source)
+        if found.body.is_missing:
             raise TodoNotFound
-        self.dependencies.shortcut.remember(self.request.uri or "", self.route, source)
-        self.reply_with(representation)
+        if self.dependencies.cache_status:
+            # The shortcut cannot tell this, so it is not taken.
+            self.set_header("Cache-Status", f"todo; {found.level.value}")
+        else:
+            self.dependencies.shortcut.remember(self.request.uri or "", self.route, source)
+        self.reply_with(found.body)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Render an error that Tornado caught as a problem document."""

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from app.httpserver import Answer, Context, ReadyRequest
 from app.metrics import Metrics
-from app.services.freshness import Reader, Source
+from app.services.freshness import Found, Reader, Source
 from handlers.problems import RequestProblem
 from handlers.recording import record_request
 from handlers.representation import OK, Representation
@@ -78,11 +78,11 @@ class Shortcut:
                 reading = asyncio.ensure_future(self._reader.read_on(visit.known.source, stamp))
                 reading.add_done_callback(partial(self._have_read, visit))
 
-    def _have_read(self, visit: "_Visit", reading: "Future[Representation]") -> None:
+    def _have_read(self, visit: "_Visit", reading: "Future[Found[Representation]]") -> None:
         if reading.cancelled() or reading.exception() is not None:
             visit.send(None)  # The ordinary road tries again, and says what is wrong.
         else:
-            self._answer(visit, reading.result())
+            self._answer(visit, reading.result().body)
 
     def _answer(self, visit: "_Visit", kept: Representation) -> None:
         status = None if kept.is_missing else _status(kept, visit.request.values[1])

@@ -3,6 +3,7 @@
 from time import monotonic
 
 from app.cache.local_stamps import LocalStamps
+from app.metrics import Metrics
 from app.services.ports import Clock, TodoRepository
 from app.services.todos import TodoService
 from app.services.writing import Creates
@@ -13,5 +14,5 @@ WAITING_LIMIT = 100
 
 def make_service(repository: TodoRepository, clock: Clock) -> TodoService:
     stamps = LocalStamps(mark_seconds=MARK_SECONDS, monotonic=monotonic)
-    creates = Creates(repository, stamps, waiting_limit=WAITING_LIMIT)
+    creates = Creates(repository, stamps, waiting_limit=WAITING_LIMIT, metrics=Metrics())
     return TodoService(repository, clock, stamps, creates)

@@ -11,6 +11,7 @@ from msgspec import Struct
 from app.cache.channel import RedisAway, RedisChannel
 from app.cache.redis_scripts import CLAIM
 from app.cache.redis_stamps import RedisStamps
+from app.metrics import Metrics
 from app.services.freshness import OperationTime
 
 T = TypeVar("T")
@@ -39,6 +40,7 @@ class Bodies(Generic[T]):
         codec: how a body is stored.
         largest_bytes: one that is larger is not stored.
         seconds: how long bodies are kept, give or take a fifth, so that not all go at once.
+        metrics: where leases that were lost are counted.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Bodies(Generic[T]):
         codec: Codec[T],
         largest_bytes: int,
         seconds: float,
+        metrics: Metrics,
     ) -> None:
         self._channel = channel
         self._stamps = stamps
@@ -57,6 +60,7 @@ class Bodies(Generic[T]):
         self._codec = codec
         self._largest_bytes = largest_bytes
         self._seconds = seconds
+        self._metrics = metrics
         self._name = secrets.token_hex(8)
 
     async def get_or_claim(self, stamp: str, key: str) -> T | None:
@@ -80,8 +84,11 @@ class Bodies(Generic[T]):
                         return None
                     await asyncio.sleep(uniform(pause / 2, pause))  # noqa: S311 - no secret.
                     pause = min(2 * pause, _MOST_PAUSE_SECONDS)
-        except (RedisAway, TimeoutError):
-            return None
+        except TimeoutError:
+            self._metrics.cache("bodies", "lease_lost")
+        except RedisAway:
+            pass
+        return None
 
     def put(self, stamp: str, key: str, body: T) -> None:
         """Store what was read under a stamp, and end the lease."""

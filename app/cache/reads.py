@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 from app.cache.answers import Answers
 from app.cache.bodies import Bodies
 from app.metrics import Metrics
-from app.services.freshness import Source, Stamps
+from app.services.freshness import Found, Level, Source, Stamps
 
 T = TypeVar("T")
 
@@ -28,7 +28,7 @@ class Reads(Generic[T]):
         self._answers = answers
         self._bodies = bodies
         self._metrics = metrics
-        self._fills: dict[Hashable, Future[T]] = {}
+        self._fills: dict[Hashable, Future[Found[T]]] = {}
         self._loads: dict[Hashable, _Loads[T]] = {}
 
     def prove(self, scope: str) -> "Future[str | None]":
@@ -43,19 +43,19 @@ class Reads(Generic[T]):
         self._metrics.cache("answers", "miss" if body is None else "hit")
         return body
 
-    async def read(self, source: Source[T]) -> T:
+    async def read(self, source: Source[T]) -> Found[T]:
         """Return a source's body; raises what its ``load`` raises."""
         # Who is cancelled must not take the proof from those who share it.
         return await self.read_on(source, await asyncio.shield(self.prove(source.scope)))
 
-    async def read_on(self, source: Source[T], stamp: str | None) -> T:
+    async def read_on(self, source: Source[T], stamp: str | None) -> Found[T]:
         """Return a source's body when its scope's stamp has just been proved, or could not be."""
         if stamp is None:
             self._metrics.cache("answers", "bypass")
-            return await self._load_anew(source)
+            return Found(await self._load_anew(source), Level.BYPASS)
         body = self.recall(source, stamp)
         if body is not None:
-            return body
+            return Found(body, Level.PROCESS)
         # Those who join have proved the same stamp: what was read under it is current for them.
         fill = self._fills.get((stamp, source.key))
         if fill is None:
@@ -64,14 +64,14 @@ class Reads(Generic[T]):
             fill.add_done_callback(lambda _: self._fills.pop((stamp, source.key)))
         return await asyncio.shield(fill)
 
-    async def _fill(self, source: Source[T], stamp: str) -> T:
+    async def _fill(self, source: Source[T], stamp: str) -> Found[T]:
         bodies = self._bodies
         if bodies is not None:
             body = await bodies.get_or_claim(stamp, source.key)
             self._metrics.cache("bodies", "miss" if body is None else "hit")
             if body is not None:
                 self._answers.put(source.scope, stamp, source.key, body)
-                return body
+                return Found(body, Level.REDIS)
         try:
             body = await source.load()
         except BaseException:
@@ -82,7 +82,7 @@ class Reads(Generic[T]):
         self._answers.put(source.scope, stamp, source.key, body)
         if bodies is not None:
             bodies.put(stamp, source.key, body)
-        return body
+        return Found(body, Level.STORED)
 
     async def _load_anew(self, source: Source[T]) -> T:
         """Read from the database, together with all who ask before that begins."""

@@ -49,7 +49,9 @@ class RedisStamps:
         self._mark_milliseconds = round(mark_seconds * 1000)
         self._patience_seconds = patience_seconds
         self._metrics = metrics
+        # What has been asked in this turn of the loop.
         self._asked: dict[str, Future[str | None]] = {}
+        self._requests = 0
         # No stamp and no write is ever named twice, by whatever process.
         self._names = map(f"{secrets.token_hex(8)}-{{:x}}".format, count())
 
@@ -59,6 +61,7 @@ class RedisStamps:
         All that ask in one turn of the loop share one command; those who ask for one scope share
         the future too, so nobody may cancel it.
         """
+        self._requests += 1
         proof = self._asked.get(scope)
         if proof is None:
             loop = asyncio.get_running_loop()
@@ -69,12 +72,14 @@ class RedisStamps:
 
     def _send(self) -> None:
         asked, self._asked = self._asked, {}
-        self._metrics.proof()
+        self._metrics.proof(self._requests)
+        self._requests = 0
         answer = self._channel.call("MGET", *map(self._stamp_key, asked))
         answer.add_done_callback(partial(self._hear, asked))
 
     def _hear(self, asked: "dict[str, Future[str | None]]", answer: "Future[Any]") -> None:
         if answer.exception() is not None:
+            self._metrics.unproved("redis_away")
             for proof in asked.values():
                 _settle(proof, None)
             return
@@ -95,6 +100,8 @@ class RedisStamps:
             newest, *stamp = answer.result()
             # Whoever must ask the database now shall not be told of the past.
             self._operation_time.hear_of(int(newest or 0))
+        if not stamp:
+            self._metrics.unproved("writing")
         _settle(proof, stamp[0].decode() if stamp else None)
 
     async def mark(self, scopes: Collection[str]) -> Write:

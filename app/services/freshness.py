@@ -2,6 +2,7 @@
 
 from asyncio import Future  # noqa: TC003 - the type hints are read at runtime.
 from collections.abc import Awaitable, Callable, Collection
+from enum import Enum
 from typing import Generic, NamedTuple, NewType, Protocol, TypeVar
 
 T = TypeVar("T")
@@ -69,6 +70,23 @@ class Source(NamedTuple, Generic[T]):
     """Reads it from the database."""
 
 
+class Level(Enum):
+    """Where a body was found, or why it was not; as RFC 9211 says it."""
+
+    PROCESS = "hit; detail=process"
+    REDIS = "hit; detail=redis"
+    STORED = "fwd=miss; stored"
+    BYPASS = "fwd=bypass"
+    """A write may be under way, or Redis is away: nothing is kept."""
+
+
+class Found(NamedTuple, Generic[T]):
+    """What a read has found."""
+
+    body: T
+    level: Level
+
+
 class Reader(Protocol[T]):
     """Reads sources: what it returns is never older than the last acknowledged write."""
 
@@ -80,10 +98,10 @@ class Reader(Protocol[T]):
         """Return what is at hand of a source, under a stamp that was just proved."""
         ...
 
-    async def read(self, source: Source[T]) -> T:
+    async def read(self, source: Source[T]) -> Found[T]:
         """Return a source's body; raises what its ``load`` raises."""
         ...
 
-    async def read_on(self, source: Source[T], stamp: str | None) -> T:
+    async def read_on(self, source: Source[T], stamp: str | None) -> Found[T]:
         """Return a source's body when its scope's stamp was just proved, or could not be."""
         ...

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 from app.domain.todo import Todo
 from app.errors import StorageOverloaded, StorageUnavailable, TodoError
+from app.metrics import Metrics
 from app.services.freshness import Stamps
 from app.services.ports import TodoRepository
 
@@ -49,11 +50,20 @@ class Creates:
         repository: where they are stored.
         stamps: announces the writes.
         waiting_limit: todos that may wait for their write; one more is refused.
+        metrics: where the sizes of writes are counted.
     """
 
-    def __init__(self, repository: TodoRepository, stamps: Stamps, *, waiting_limit: int) -> None:
+    def __init__(
+        self,
+        repository: TodoRepository,
+        stamps: Stamps,
+        *,
+        waiting_limit: int,
+        metrics: Metrics,
+    ) -> None:
         self._repository = repository
         self._stamps = stamps
+        self._metrics = metrics
         self._waiting_limit = waiting_limit
         self._waiting: deque[tuple[Todo, Future[None]]] = deque()
         self._writing: Task[None] | None = None
@@ -85,6 +95,7 @@ class Creates:
             self._writing = None
 
     async def _store(self, todos: Sequence[Todo]) -> Sequence[Exception | None]:
+        self._metrics.creates(len(todos))
         try:
             async with announced(self._stamps, {todo.owner for todo in todos}):
                 return await self._repository.add_each(todos)
