@@ -10,6 +10,7 @@ from app.cache.reads import Reads
 from app.cache.redis_stamps import RedisStamps
 from app.metrics import Metrics
 from app.resources import Resources
+from app.services.absences import Absences, Ids
 from app.services.freshness import OperationTime, Stamps
 from app.services.health import Backend, HealthService
 from app.services.ports import Clock
@@ -45,6 +46,12 @@ def make_repository(
 _SLACK_SECONDS = 2.0
 """Between the mark of a write and its begin, and for clocks that do not run equally fast."""
 
+_IDS_BYTES = 16_777_216
+"""For the ids of a dozen owners who have as many todos as are kept ids of."""
+
+_ID_BYTES = 120
+"""A text of 24 characters and its place in a set."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cache:
@@ -52,6 +59,7 @@ class Cache:
 
     stamps: Stamps
     reads: Reads[Representation]
+    ids: Reads[Ids]
 
 
 def make_cache(
@@ -65,10 +73,18 @@ def make_cache(
         monotonic=monotonic,
     )
     metrics.watch_cache(lambda: answers.held_bytes)
+    known_ids = Answers[Ids](
+        budget_bytes=_IDS_BYTES,
+        seconds=settings.cache_seconds,
+        weigh=_weigh_ids,
+        monotonic=monotonic,
+    )
     mark_seconds = settings.mongo_operation_seconds + _SLACK_SECONDS
     if resources.redis is None:
         local = LocalStamps(mark_seconds=mark_seconds, monotonic=monotonic)
-        return Cache(local, Reads(local, answers, None, metrics))
+        return Cache(
+            local, Reads(local, answers, None, metrics), Reads(local, known_ids, None, metrics)
+        )
     stamps = RedisStamps(
         resources.redis,
         namespace=resources.todos.database.name,
@@ -86,7 +102,13 @@ def make_cache(
         seconds=settings.cache_seconds,
         metrics=metrics,
     )
-    return Cache(stamps, Reads(stamps, answers, bodies, metrics))
+    return Cache(
+        stamps, Reads(stamps, answers, bodies, metrics), Reads(stamps, known_ids, None, metrics)
+    )
+
+
+def _weigh_ids(ids: Ids) -> int:
+    return _ID_BYTES * len(ids.ids)
 
 
 def make_health(
@@ -123,6 +145,7 @@ def make_application(
     )
     dependencies = Dependencies(
         todos=TodoService(repository, clock, cache.stamps, creates),
+        absences=Absences(repository, cache.ids, monotonic),
         reader=cache.reads,
         shortcut=Shortcut(cache.reads, metrics),
         health=health,

@@ -13,6 +13,7 @@ from app import log
 from app.domain.todo import PUBLIC_OWNER
 from app.errors import StorageUnavailable, TodoNotFound
 from app.metrics import METHODS, Metrics
+from app.services.absences import Absences
 from app.services.freshness import Reader, Source
 from app.services.health import HealthService
 from app.services.todos import TodoService
@@ -34,6 +35,7 @@ class Dependencies(Struct, frozen=True, kw_only=True):
     todos: TodoService
     health: HealthService
     metrics: Metrics
+    absences: Absences
     reader: Reader[Representation]
     shortcut: Shortcut
     cache_status: bool

@@ -8,6 +8,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from app.domain.page import TodoQuery, decode_cursor
 from app.domain.todo import TodoChanges, TodoDraft, require_todo_id
+from app.errors import TodoNotFound
 from app.services.todos import TodoService
 from handlers.base import BaseHandler, Route
 from handlers.conditions import rev_condition
@@ -81,8 +82,15 @@ class TodoHandler(BaseHandler):
     async def get(self, todo_id: str) -> None:
         """Answer with the todo."""
         require_todo_id(todo_id)
-        load = partial(_todo, self.dependencies.todos, self.owner, todo_id)
-        await self.reply_from(f"v1 {todo_id}", load)
+        absences = self.dependencies.absences
+        if await absences.is_absent(self.owner, todo_id):
+            raise TodoNotFound
+        try:
+            load = partial(_todo, self.dependencies.todos, self.owner, todo_id)
+            await self.reply_from(f"v1 {todo_id}", load)
+        except TodoNotFound:
+            absences.note(self.owner)
+            raise
 
     @operation(
         Operation(

@@ -41,6 +41,10 @@ class TodoRepository(Protocol):
         """Return at most ``limit`` todos, newest first, after skipping ``start``."""
         ...
 
+    async def ids(self, owner: str, *, limit: int) -> Sequence[str]:
+        """Return the ids of at most ``limit`` of the owner's todos."""
+        ...
+
     async def update(
         self,
         owner: str,

@@ -105,6 +105,15 @@ class MongoTodoRepository:
         """Return at most ``limit`` todos, newest first, after skipping ``start``."""
         return await self._find({"owner": owner}, skip=start, limit=limit)
 
+    async def ids(self, owner: str, *, limit: int) -> Sequence[str]:
+        """Return the ids of at most ``limit`` of the owner's todos."""
+        # Only what the index holds, so no document is read.
+        find = partial(
+            self._todos.find, {"owner": owner}, {"_id": True}, limit=limit, batch_size=limit
+        )
+        documents = await self._run("find", lambda session: find(session=session).to_list(limit))
+        return [str(document["_id"]) for document in documents]
+
     async def _find(
         self, wanted: Document, *, skip: int, limit: int, **bounds: Any
     ) -> Sequence[Todo]:

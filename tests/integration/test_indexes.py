@@ -66,6 +66,7 @@ def make_shapes(watched: WatchedRepository, todos: list[Todo]) -> dict[str, Shap
     shapes: dict[str, Shape] = {
         "add": lambda: service.add(PUBLIC_OWNER, TodoDraft("new")),
         "add_many": lambda: watched.add_many(make_todos("fourth")),
+        "ids": lambda: watched.ids(PUBLIC_OWNER, limit=100),
         "ping": watched.ping,
         "prepare": lambda: watched.prepare(owner=PUBLIC_OWNER),
         "fetch": lambda: service.fetch(PUBLIC_OWNER, known),
@@ -133,7 +134,7 @@ async def test_the_shapes_are_all_that_the_service_and_the_repository_have(
     for shape in shapes.values():
         await profile(resources, shape)
     named = {name.partition(",")[0].partition(" ")[0] for name in shapes}
-    assert named == public_methods(TodoService) | {"add_many", "ping", "prepare"}
+    assert named == public_methods(TodoService) | {"add_many", "ids", "ping", "prepare"}
     assert watched.called == public_methods(MongoTodoRepository)
 
 

@@ -22,6 +22,7 @@ CALLS: dict[str, Callable[[Repository], Awaitable[object]]] = {
     "get": lambda repository: repository.get(OWNER, KNOWN_ID),
     "list": lambda repository: repository.list(TodoQuery(owner=OWNER, limit=9)),
     "list_from": lambda repository: repository.list_from(OWNER, start=0, limit=9),
+    "ids": lambda repository: repository.ids(OWNER, limit=9),
     "update": lambda repository: repository.update(
         OWNER, KNOWN_ID, TodoChanges(), condition=UNCONDITIONAL, now=NOW
     ),
