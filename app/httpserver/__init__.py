@@ -24,7 +24,7 @@ uvloop or on asyncio's own loop, whichever is running::
 
 What it does that Tornado's own server does not:
 
-- It is faster: 1.8 to 2.7 times Tornado's requests per second were measured with the same handlers
+- It is faster: 2.0 to 2.8 times Tornado's requests per second were measured with the same handlers
   (docs/benchmarks has the last run and its spread), for the parsing is done in a few
   regular expressions and not at all for a head it has seen before, and the server itself makes no
   task and no timer per request.

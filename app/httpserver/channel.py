@@ -20,16 +20,17 @@ if TYPE_CHECKING:
 
 
 class Stage(Enum):
-    """What a connection does: HEAD and REQUEST in turns, until LINGER and CLOSED."""
+    """What a connection does: HEAD, WAIT and REQUEST in turns, until LINGER and CLOSED."""
 
     HEAD = "waits for or reads the head of a request"
+    WAIT = "has a head, and waits for the application's turn or for a ready answer"
     REQUEST = "reads the body and waits for the answer"
     LINGER = "has sent its last answer and drops what still comes in"
     CLOSED = "is closed, or handed over"
 
 
 # PERF: up to Python 3.11 looking a member up in its class runs Python code.
-HEAD, REQUEST, LINGER, CLOSED = Stage
+HEAD, WAIT, REQUEST, LINGER, CLOSED = Stage
 
 
 class Channel(asyncio.Protocol):

@@ -15,7 +15,7 @@ from tornado.httputil import HTTPInputError
 from tornado.iostream import IOStream
 
 from app.httpserver.answer import Answer
-from app.httpserver.channel import CLOSED, HEAD, LINGER, REQUEST, Channel
+from app.httpserver.channel import CLOSED, HEAD, LINGER, REQUEST, WAIT, Channel
 from app.httpserver.context import Context, forwarded_context
 from app.httpserver.detaching import closed_stream, detach_stream
 from app.httpserver.exchange import Exchange
@@ -127,7 +127,7 @@ class Connection(Channel):
             self.refuse(refusal)
         if len(self._held) <= self.server.options.max_held_bytes or self._heads.is_partial:
             self.resume_reading()
-        if self._at_eof and not self._is_scheduled:
+        if self._at_eof and not self._is_scheduled and not self.is_closing:
             self._end_at_eof()
 
     def _schedule(self) -> None:
@@ -138,20 +138,18 @@ class Connection(Channel):
     def _read_head(self) -> bool:
         was_partial = self._heads.is_partial
         head = self._heads.take(self._held)
-        if head is None:
-            if not was_partial:
-                self.server.clock.refresh()
-                self.watch(self.server.options.head_seconds)
-            return False
-        self._begin(head)
-        return True
+        if head is not None:
+            self._begin(head)
+        elif not was_partial:
+            self.server.clock.refresh()
+            self.watch(self.server.options.head_seconds)
+        return head is not None
 
     def _end_at_eof(self) -> None:
         """Close, unless something that was sent in time is yet to be answered."""
-        exchange = self._exchange
         if self.stage is HEAD and not self._output.is_paused:
             self.close()
-        elif exchange is not None and not exchange.is_read and not exchange.is_waiting:
+        elif self._exchange and not (self._exchange.is_read or self._exchange.is_waiting):
             self._drop_exchange()  # Never finish(): the body is not complete (gunicorn < 26.1).
             self.close()
 
@@ -167,9 +165,8 @@ class Connection(Channel):
             self._wait_for_answer(head, answer)
 
     def _context_of(self, head: RequestHead) -> Context:
-        if not self._is_trusted:
-            return self._context
-        return forwarded_context(self._context, head, self.server.options)
+        own = self._context
+        return forwarded_context(own, head, self.server.options) if self._is_trusted else own
 
     def _answer(self, head: RequestHead, answer: Answer) -> None:
         server = self.server
@@ -188,13 +185,12 @@ class Connection(Channel):
         if future is None:
             self._begin_exchange(head)
             return
-        self._leave_head()
+        self._wait()
         future.add_done_callback(partial(self._answered, head))
 
     def _answered(self, head: RequestHead, future: "Future[Answer | None]") -> None:
-        self.server.statistics.in_flight -= 1
         answer = self.server.call(future.result)
-        if self.stage is not REQUEST:
+        if not self._end_wait():
             return
         self.stage = HEAD
         if isinstance(answer, Answer):
@@ -204,23 +200,30 @@ class Connection(Channel):
         self.advance()
 
     def _begin_exchange(self, head: RequestHead) -> None:
-        self._leave_head()
+        self._wait()
         self.server.turns.take(partial(self._open_exchange, head))
 
-    def _leave_head(self) -> None:
-        self.stage = REQUEST
+    def _wait(self) -> None:
+        self.stage = WAIT
         self.watch(inf)
         self.server.statistics.in_flight += 1
 
-    def _open_exchange(self, head: RequestHead) -> None:
-        if self.stage is not REQUEST:  # The client has gone while others had their turn.
-            self.server.statistics.in_flight -= 1
-            return
+    def _end_wait(self) -> bool:
+        """Tell whether the client is still there."""
+        self.server.statistics.in_flight -= 1
+        return self.stage is WAIT and not self.is_closing
+
+    def _open_exchange(self, head: RequestHead) -> bool:
+        if not self._end_wait():
+            return False
+        self.stage = REQUEST
         self._exchange = Exchange(self, head, self._context_of(head))
         self.server.statistics.exchanges += 1
+        self.server.statistics.in_flight += 1
         self._exchange.begin()
         if self._held or self._at_eof:
             self._schedule()
+        return True
 
     # What an exchange calls.
 
@@ -243,11 +246,10 @@ class Connection(Channel):
 
     def detach(self, response: "Response", greeting: bytes) -> IOStream:
         """Give the socket away, with the input that has not been read."""
-        if self._exchange not in (None, response) or self.is_closing:
+        if self._exchange not in (None, response) or self.stage is WAIT or self.is_closing:
             return closed_stream()
         held, self._held = bytes(self._held), bytearray()
-        exchange = self._end_exchange()
-        if exchange is not None:
+        if (exchange := self._end_exchange()) is not None:
             exchange.end()
         self.stage = CLOSED
         stream = detach_stream(self._transport, held, greeting)
@@ -289,12 +291,10 @@ class Connection(Channel):
         return self.stage is HEAD and not self._held
 
     def _drop_exchange(self) -> None:
-        exchange = self._end_exchange()
-        if exchange is not None:
+        if (exchange := self._end_exchange()) is not None:
             exchange.abandon()
 
     def _end_exchange(self) -> Exchange | None:
         exchange, self._exchange = self._exchange, None
-        if exchange is not None:
-            self.server.statistics.in_flight -= 1
+        self.server.statistics.in_flight -= exchange is not None
         return exchange

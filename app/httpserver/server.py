@@ -159,7 +159,7 @@ class Server:
         self.stop()
 
     async def drain(self, seconds: float) -> bool:
-        """Stop, answer what has been asked, and close each connection after its last answer.
+        """Stop, answer what is being answered, and close each connection after that answer.
 
         A drained server is not used again. Detached connections (WebSockets) are not its own.
 

@@ -1,6 +1,7 @@
 """Answers that a ready function gives in place of the application."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from email.utils import parsedate_to_datetime
@@ -214,6 +215,26 @@ async def test_an_answer_whose_client_is_gone_is_dropped() -> None:
         await turn_loop()
         assert server.statistics.in_flight == 0
         assert server.statistics.ready_answers == 0
+
+
+@on_both_loops
+async def test_a_tls_client_that_closes_before_its_ready_answer_is_no_error(
+    server_tls: ssl.SSLContext, client_tls: ssl.SSLContext
+) -> None:
+    waiting: list[asyncio.Future[Answer | None]] = []
+
+    def later(asked: ReadyRequest, _context: Context) -> Awaitable[Answer | None]:
+        waiting.append(asyncio.get_running_loop().create_future())
+        return waiting[-1]
+
+    async with _serving(later, ssl_options=server_tls) as (server, port):
+        async with await Client.connect(port, tls=client_tls) as client:
+            client.send(request("/"))
+            await until(lambda: bool(waiting))
+        await until(lambda: any(each.is_closing for each in server._connections))
+        waiting[0].set_result(READY)
+        await until(lambda: not server.statistics.connections)
+        assert (server.statistics.in_flight, server.statistics.ready_answers) == (0, 0)
 
 
 @pytest.mark.parametrize(
