@@ -147,7 +147,7 @@ def make_application(
         todos=TodoService(repository, clock, cache.stamps, creates),
         absences=Absences(repository, cache.ids, monotonic),
         reader=cache.reads,
-        shortcut=Shortcut(cache.reads, metrics),
+        shortcut=Shortcut(cache.reads, metrics, retry_after_seconds=settings.retry_after_seconds),
         health=health,
         metrics=metrics,
         cache_status=settings.cache_status,

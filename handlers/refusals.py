@@ -1,12 +1,10 @@
 """What the HTTP server itself refuses, answered in the API's own words, measured and logged."""
 
-import msgspec
-
 from app.httpserver import Answer, Context, Refusal, Refuse
 from app.metrics import Metrics
-from handlers.problems import PROBLEM_JSON, PROBLEMS, REFUSALS, RequestProblem
+from handlers.problems import PROBLEMS, REFUSALS, RequestProblem
 from handlers.recording import record_request
-from handlers.representation import ALWAYS
+from handlers.representation import answer_problem
 from handlers.request_ids import request_id
 
 _CODES = {PROBLEMS[code].status: code for code in (*REFUSALS, "method-not-allowed")}
@@ -29,13 +27,9 @@ def refusals(metrics: Metrics) -> Refuse:
             client_address=context.remote_ip,
             request_id=the_id,
         )
-        problem = RequestProblem(_CODES[refusal.status], refusal.reason)
-        fields = (
-            ("Content-Type", PROBLEM_JSON),
-            ("X-Request-Id", the_id),
-            *ALWAYS.items(),
-            *refusal.fields,
+        problem = RequestProblem(
+            _CODES[refusal.status], refusal.reason, headers=dict(refusal.fields)
         )
-        return Answer.build(refusal.status, fields, msgspec.json.encode(problem.render(the_id)))
+        return answer_problem(problem, the_id)
 
     return refuse

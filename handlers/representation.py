@@ -12,7 +12,7 @@ from msgspec import Raw, Struct
 from app.httpserver import Answer
 from handlers.conditions import parse_tags
 from handlers.operation import JSON
-from handlers.problems import RequestProblem
+from handlers.problems import PROBLEM_JSON, RequestProblem
 
 # PERF: up to Python 3.11 looking a member up in its class runs Python code.
 OK, NOT_MODIFIED = HTTPStatus.OK, HTTPStatus.NOT_MODIFIED
@@ -96,6 +96,14 @@ _HEADS_BYTES = 800
 
 CACHE_CONTROL = ("Cache-Control", "private, no-cache")
 """Of every representation: who keeps one asks whether it is current before using it again."""
+
+
+def answer_problem(problem: RequestProblem, the_id: str) -> Answer:
+    """Return the answer that says what is wrong with the request of this id."""
+    fields = {"X-Request-Id": the_id, **ALWAYS, **problem.headers, "Content-Type": PROBLEM_JSON}
+    body = msgspec.json.encode(problem.render(the_id))
+    return Answer.build(HTTPStatus(problem.status), fields.items(), body)
+
 
 _decoder = msgspec.msgpack.Decoder(tuple[bytes, str, Fields])
 

@@ -5,16 +5,16 @@ from asyncio import Future
 from collections import OrderedDict
 from collections.abc import Awaitable
 from functools import partial
-from http import HTTPStatus
 from time import perf_counter
 from typing import NamedTuple
 
+from app.errors import TodoError, TodoNotFound
 from app.httpserver import Answer, Context, ReadyRequest
 from app.metrics import Metrics
 from app.services.freshness import Found, Reader, Source
-from handlers.problems import RequestProblem
+from handlers.problems import RequestProblem, problem_of
 from handlers.recording import record_request
-from handlers.representation import OK, Representation
+from handlers.representation import OK, Representation, answer_problem
 from handlers.request_ids import request_id
 
 MOST_TARGETS = 4096
@@ -33,15 +33,17 @@ class Known(NamedTuple):
 class Shortcut:
     """Answers requests for targets that a handler has answered before.
 
-    The ordinary road does everything else: what is asked for the first time, what is missing and
-    what fails. Both send the same bytes, but for Date and the request's id.
+    The ordinary road does everything else. Both send the same bytes, but for Date and the id.
     """
 
     fields = ("x-request-id", "if-none-match")
     """The header fields that answers depend on; of the others none changes what is sent."""
 
-    def __init__(self, reader: Reader[Representation], metrics: Metrics) -> None:
+    def __init__(
+        self, reader: Reader[Representation], metrics: Metrics, *, retry_after_seconds: int
+    ) -> None:
         self._reader = reader
+        self._retry_after_seconds = retry_after_seconds
         self._metrics = metrics
         self._known: OrderedDict[str, Known] = OrderedDict()
         self._visits: dict[Future[str | None], list[_Visit]] = {}
@@ -79,20 +81,40 @@ class Shortcut:
                 reading.add_done_callback(partial(self._have_read, visit))
 
     def _have_read(self, visit: "_Visit", reading: "Future[Found[Representation]]") -> None:
-        if reading.cancelled() or reading.exception() is not None:
-            visit.send(None)  # The ordinary road tries again, and says what is wrong.
+        error = None if reading.cancelled() else reading.exception()
+        if isinstance(error, TodoError):
+            self._answer_problem(visit, error)
+        elif error is not None or reading.cancelled():
+            visit.send(None)  # A fault of ours: the ordinary road meets it as well, and logs it.
         else:
             self._answer(visit, reading.result().body)
 
     def _answer(self, visit: "_Visit", kept: Representation) -> None:
-        status = None if kept.is_missing else _status(kept, visit.request.values[1])
-        if status is None:
-            visit.send(None)
+        asked_id, none_match = visit.request.values
+        if kept.is_missing:
+            self._answer_problem(visit, TodoNotFound())
             return
-        the_id = request_id(visit.request.values[0])
+        status = OK
+        if none_match is not None:
+            try:
+                status = kept.heed({"If-None-Match": none_match})
+            except RequestProblem as problem:
+                self._answer_problem(visit, problem)
+                return
+        the_id = request_id(asked_id)
         before, after = kept.head_of(status)
         body = kept.body if status is OK else b""
-        visit.send(Answer(b"%b%b%b" % (before, the_id.encode(), after), body))
+        self._send(
+            visit, the_id, status, Answer(b"%b%b%b" % (before, the_id.encode(), after), body)
+        )
+
+    def _answer_problem(self, visit: "_Visit", error: Exception) -> None:
+        problem = problem_of(error, retry_after_seconds=self._retry_after_seconds)
+        the_id = request_id(visit.request.values[0])
+        self._send(visit, the_id, problem.status, answer_problem(problem, the_id))
+
+    def _send(self, visit: "_Visit", the_id: str, status: int, answer: Answer) -> None:
+        visit.send(answer)
         record_request(
             self._metrics,
             method=visit.request.method,
@@ -104,15 +126,6 @@ class Shortcut:
             client_address=visit.context.remote_ip,
             request_id=the_id,
         )
-
-
-def _status(kept: Representation, none_match: str | None) -> HTTPStatus | None:
-    if none_match is None:
-        return OK
-    try:
-        return kept.heed({"If-None-Match": none_match})
-    except RequestProblem:
-        return None
 
 
 class _Visit(NamedTuple):

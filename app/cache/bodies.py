@@ -8,13 +8,16 @@ from typing import Generic, TypeVar
 
 from msgspec import Struct
 
-from app.cache.channel import RedisAway, RedisChannel
+from app.cache.channel import RedisChannel
 from app.cache.redis_scripts import CLAIM
 from app.cache.redis_stamps import RedisStamps
 from app.metrics import Metrics
 from app.services.freshness import OperationTime
 
 T = TypeVar("T")
+
+_FORMAT = 1
+"""Of the bodies: processes of another version, which have another, do not read them."""
 
 _LEASE_MILLISECONDS = 500
 """A fill takes a few; when its process dies the others go on after so many."""
@@ -66,7 +69,10 @@ class Bodies(Generic[T]):
     async def get_or_claim(self, stamp: str, key: str) -> T | None:
         """Return a body, or None to whoever shall fill it: one process at a time.
 
-        When Redis is away, or does not say who fills, everybody does.
+        Whoever waits in vain for another process fills as well.
+
+        Raises:
+            RedisAway: nothing is known, not even what a fill must have read at least.
         """
         pause = _FIRST_PAUSE_SECONDS
         try:
@@ -86,9 +92,7 @@ class Bodies(Generic[T]):
                     pause = min(2 * pause, _MOST_PAUSE_SECONDS)
         except TimeoutError:
             self._metrics.cache("bodies", "lease_lost")
-        except RedisAway:
-            pass
-        return None
+            return None
 
     def put(self, stamp: str, key: str, body: T) -> None:
         """Store what was read under a stamp, and end the lease."""
@@ -105,4 +109,4 @@ class Bodies(Generic[T]):
 
     def _keys(self, stamp: str, key: str) -> tuple[str, str]:
         prefix = self._channel.prefix
-        return f"{prefix}b:{stamp}:{key}", f"{prefix}l:{stamp}:{key}"
+        return f"{prefix}b{_FORMAT}:{stamp}:{key}", f"{prefix}l{_FORMAT}:{stamp}:{key}"

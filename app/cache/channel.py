@@ -58,6 +58,8 @@ class RedisAddress:
         tls = _tls_context(said) if url.startswith("rediss://") else None
         said.pop("connection_class", None)
         user, password = said.pop("username", None), said.pop("password", None)
+        if user is not None and password is None:
+            password = ""  # Alone it would be taken for a password.
         address = cls(
             host=said.pop("host", cls.host),
             port=said.pop("port", cls.port),
@@ -115,7 +117,8 @@ class RedisChannel:
         while True:
             try:
                 connection = await self._connect()
-            except (OSError, RedisAway, TimeoutError) as error:
+            # ValueError: of a name that cannot be looked up.
+            except (OSError, RedisAway, TimeoutError, ValueError) as error:
                 if not is_told:
                     log.warning("Redis is away, everything comes from MongoDB: %s", error)
                     is_told = True
@@ -125,12 +128,13 @@ class RedisChannel:
                 continue
             if is_told:
                 log.info("Redis answers")
-            pause, is_told = _LEAST_PAUSE_SECONDS, False
+            pause = _LEAST_PAUSE_SECONDS
             try:
                 self._connection = connection
                 self.tried.set()
                 await connection.lost.wait()
-                log.warning("the connection to Redis is lost")
+                log.warning("Redis is away, everything comes from MongoDB: the connection is lost")
+                is_told = True
             finally:
                 self._connection = None
                 connection.close()

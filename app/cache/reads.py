@@ -3,10 +3,11 @@
 import asyncio
 from asyncio import Future
 from collections.abc import Awaitable, Callable, Hashable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from app.cache.answers import Answers
 from app.cache.bodies import Bodies
+from app.cache.channel import RedisAway
 from app.metrics import Metrics
 from app.services.freshness import Found, Level, Source, Stamps
 
@@ -40,7 +41,8 @@ class Reads(Generic[T]):
         if stamp is None:
             return None
         body = self._answers.get(source.scope, stamp, source.key)
-        self._metrics.cache("answers", "miss" if body is None else "hit")
+        if body is not None:
+            self._metrics.cache("answers", "hit")
         return body
 
     async def read(self, source: Source[T]) -> Found[T]:
@@ -56,18 +58,27 @@ class Reads(Generic[T]):
         body = self.recall(source, stamp)
         if body is not None:
             return Found(body, Level.PROCESS)
+        self._metrics.cache("answers", "miss")
         # Those who join have proved the same stamp: what was read under it is current for them.
         fill = self._fills.get((stamp, source.key))
         if fill is None:
             fill = asyncio.ensure_future(self._fill(source, stamp))
             self._fills[stamp, source.key] = fill
-            fill.add_done_callback(lambda _: self._fills.pop((stamp, source.key)))
+            fill.add_done_callback(lambda fill: self._end_fill((stamp, source.key), fill))
         return await asyncio.shield(fill)
+
+    def _end_fill(self, place: Hashable, fill: "Future[Found[T]]") -> None:
+        del self._fills[place]
+        _retrieve(fill)
 
     async def _fill(self, source: Source[T], stamp: str) -> Found[T]:
         bodies = self._bodies
         if bodies is not None:
-            body = await bodies.get_or_claim(stamp, source.key)
+            try:
+                body = await bodies.get_or_claim(stamp, source.key)
+            except RedisAway:
+                self._metrics.cache("bodies", "bypass")
+                return Found(await source.load(), Level.BYPASS)
             self._metrics.cache("bodies", "miss" if body is None else "hit")
             if body is not None:
                 self._answers.put(source.scope, stamp, source.key, body)
@@ -116,11 +127,18 @@ class _Loads(Generic[T]):
         return self._running
 
     def _go_on(self, ended: "Future[T]") -> None:
+        _retrieve(ended)
         waiting, self._running, self._next = self._next, None, None
         if waiting is None:
             self.ended()
             return
         self._begin().add_done_callback(lambda load: _copy(load, waiting))
+
+
+def _retrieve(future: "Future[Any]") -> None:
+    """See an error that nobody else may ask for: all who waited may have been cancelled."""
+    if not future.cancelled():
+        future.exception()
 
 
 def _copy(done: "Future[T]", to: "Future[T]") -> None:
@@ -130,5 +148,6 @@ def _copy(done: "Future[T]", to: "Future[T]") -> None:
         to.cancel()
     elif (error := done.exception()) is not None:
         to.set_exception(error)
+        _retrieve(to)
     else:
         to.set_result(done.result())

@@ -1,0 +1,182 @@
+"""Stamps when Redis is away, young, emptied or started again."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from time import perf_counter
+
+import pytest
+from http_serving import until
+from own_redis import OwnRedis
+
+from app.cache.redis_stamps import RedisStamps
+from app.errors import StorageUnavailable
+from app.services.freshness import Write
+
+pytestmark = pytest.mark.gen_test(timeout=20)
+
+OpenStamps = Callable[..., Awaitable[RedisStamps]]
+Settle = Callable[[RedisStamps], Awaitable[None]]
+ExpectLog = Callable[[str], None]
+
+SCOPE = "public"
+MARK_SECONDS = 60.0
+PATIENCE_SECONDS = 0.3
+MARGIN_SECONDS = 0.5
+
+
+@pytest.fixture
+def told_away(expect_log: ExpectLog) -> None:
+    expect_log("Redis is away")
+
+
+@pytest.fixture
+def told_lost(expect_log: ExpectLog) -> None:
+    expect_log("the connection is lost")
+
+
+async def age(stamps: RedisStamps, seconds: float) -> None:
+    """Make Redis say that it has served for so long."""
+    now, _ = await stamps._channel.call("TIME")
+    born = stamps._keys(SCOPE)[2]
+    assert await stamps._channel.call("SET", born, round((int(now) - seconds) * 1000), "XX")
+
+
+async def is_up_anew(stamps: RedisStamps, prefix: str) -> None:
+    channel = stamps._channel
+    await until(lambda: channel.is_up and channel.prefix != prefix)
+
+
+# --- Quarantine
+
+
+async def test_a_young_redis_proves_nothing_until_all_writes_it_may_not_know_have_ended(
+    open_stamps: OpenStamps,
+) -> None:
+    stamps = await open_stamps()
+    assert await stamps.prove(SCOPE) is None
+    await age(stamps, MARK_SECONDS - 5)
+    assert await stamps.prove(SCOPE) is None
+    await age(stamps, MARK_SECONDS + 1)
+    assert await stamps.prove(SCOPE) is not None
+
+
+async def test_a_write_in_a_young_redis_opens_nothing(open_stamps: OpenStamps) -> None:
+    stamps = await open_stamps()
+    await stamps.done([SCOPE], await stamps.mark([SCOPE]))
+    assert await stamps.prove(SCOPE) is None
+
+
+async def test_an_emptied_redis_is_young_again(
+    open_stamps: OpenStamps, settle: Settle, own_redis: OwnRedis
+) -> None:
+    stamps = await open_stamps(own_redis.url)
+    await settle(stamps)
+    before = await stamps.prove(SCOPE)
+    write = await stamps.mark([SCOPE])
+    await stamps._channel.call("FLUSHALL")
+    assert await stamps.prove(SCOPE) is None
+    await stamps.done([SCOPE], write)
+    assert await stamps.prove(SCOPE) is None
+    await age(stamps, MARK_SECONDS + 1)
+    assert await stamps.prove(SCOPE) not in (None, before)
+
+
+async def test_a_redis_that_was_started_again_is_young_again(
+    open_stamps: OpenStamps, settle: Settle, own_redis: OwnRedis, told_lost: None
+) -> None:
+    stamps = await open_stamps(own_redis.url)
+    await settle(stamps)
+    before, prefix = await stamps.prove(SCOPE), stamps._channel.prefix
+    own_redis.kill()
+    own_redis.start()
+    await is_up_anew(stamps, prefix)
+    assert await stamps.prove(SCOPE) is None
+    await age(stamps, MARK_SECONDS + 1)
+    assert await stamps.prove(SCOPE) not in (None, before)
+
+
+async def test_what_a_restarted_redis_has_loaded_from_its_disk_is_not_believed(
+    open_stamps: OpenStamps, settle: Settle, own_redis: OwnRedis, told_lost: None
+) -> None:
+    stamps = await open_stamps(own_redis.url)
+    await settle(stamps)
+    assert await stamps.prove(SCOPE) is not None
+    prefix = stamps._channel.prefix
+    await stamps._channel.call("SAVE")
+    own_redis.kill()
+    own_redis.start()
+    await is_up_anew(stamps, prefix)
+    assert await stamps._channel.call("DBSIZE") > 0
+    assert await stamps.prove(SCOPE) is None
+
+
+# --- Redis away
+
+
+async def test_nothing_is_proved_while_redis_is_away(
+    open_stamps: OpenStamps, own_redis: OwnRedis, told_away: None
+) -> None:
+    own_redis.kill()
+    stamps = await open_stamps(own_redis.url)
+    assert await asyncio.gather(*map(stamps.prove, "abc")) == [None] * 3
+
+
+async def test_proofs_that_are_under_way_when_redis_dies_come_to_nothing(
+    open_stamps: OpenStamps, settle: Settle, own_redis: OwnRedis, expect_log: ExpectLog
+) -> None:
+    expect_log("Redis")
+    stamps = await open_stamps(own_redis.url)
+    await settle(stamps)
+    assert await stamps.prove(SCOPE) is not None
+    own_redis.send(signal.SIGSTOP)
+    proofs = [stamps.prove(scope) for scope in (SCOPE, "another")]
+    await asyncio.sleep(0)  # The command is sent now.
+    own_redis.kill()
+    assert await asyncio.gather(*proofs) == [None, None]
+
+
+@pytest.mark.parametrize("step", ["mark", "done"])
+async def test_a_write_waits_for_redis_and_not_for_ever(
+    open_stamps: OpenStamps, own_redis: OwnRedis, step: str, told_away: None
+) -> None:
+    own_redis.kill()
+    stamps = await open_stamps(own_redis.url, patience_seconds=PATIENCE_SECONDS)
+    started = perf_counter()
+    with pytest.raises(StorageUnavailable, match="Redis does not answer"):
+        await (stamps.mark([SCOPE]) if step == "mark" else stamps.done([SCOPE], Write("write")))
+    assert PATIENCE_SECONDS <= perf_counter() - started < PATIENCE_SECONDS + MARGIN_SECONDS
+
+
+async def test_a_write_does_not_wait_longer_for_a_redis_that_hangs(
+    open_stamps: OpenStamps, own_redis: OwnRedis
+) -> None:
+    stamps = await open_stamps(own_redis.url, patience_seconds=PATIENCE_SECONDS)
+    async with own_redis.frozen():
+        started = perf_counter()
+        with pytest.raises(StorageUnavailable):
+            await stamps.mark([SCOPE])
+        assert perf_counter() - started < PATIENCE_SECONDS + MARGIN_SECONDS
+
+
+async def test_a_write_goes_on_when_redis_is_back_in_time(
+    open_stamps: OpenStamps, own_redis: OwnRedis, told_away: None
+) -> None:
+    own_redis.kill()
+    stamps = await open_stamps(own_redis.url)
+    marking = asyncio.create_task(stamps.mark([SCOPE]))
+    await asyncio.sleep(0)
+    own_redis.start()
+    write = await marking
+    assert await stamps._channel.call("HEXISTS", stamps._keys(SCOPE)[1], write) == 1
+
+
+async def test_a_redis_that_refuses_writes_lets_no_write_be_announced(
+    open_stamps: OpenStamps, own_redis: OwnRedis
+) -> None:
+    stamps = await open_stamps(own_redis.url, patience_seconds=PATIENCE_SECONDS)
+    await stamps._channel.call("CONFIG", "SET", "maxmemory", 1)
+    with pytest.raises(StorageUnavailable):
+        await stamps.mark([SCOPE])
+    await stamps._channel.call("CONFIG", "SET", "maxmemory", 0)
+    assert await stamps.mark([SCOPE])
