@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 
 .PHONY: help
 help: ## Show what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/run: setup.cfg pyproject.toml conf/constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 run, say")'
@@ -62,6 +62,14 @@ freeze: $(VENV)/test ## Write the installed versions to conf/constraints.txt
 .PHONY: bench
 bench: $(VENV)/test ## Compare the HTTP core with nginx and other servers, about 12 min (FLAGS="...")
 	$(BIN)/python -m benchmarks.http $(FLAGS)
+
+.PHONY: bench-cache
+bench-cache: $(VENV)/test ## Compare the whole service with peers, about 14 min (FLAGS="...")
+	$(BIN)/python -m benchmarks.cache $(FLAGS)
+
+.PHONY: bench-ladder
+bench-ladder: $(VENV)/test ## Repeat the founding article's steps, about 1 min
+	$(BIN)/python -m benchmarks.cache_ladder $(FLAGS)
 
 .PHONY: fuzz
 fuzz: $(VENV)/test ## Compare the HTTP core's reading with h11's and Tornado's (SECONDS=1800)

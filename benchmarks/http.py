@@ -161,7 +161,7 @@ def _write(folder: Path, circumstances: Circumstances, measurements: Sequence[Me
     chart = [peer_program("python"), "-m", "benchmarks.http_chart", str(folder.resolve())]
     if subprocess.run(chart, cwd=ROOT, check=False).returncode != 0:  # noqa: S603 - ours.
         raise BenchmarkError(f"the plot failed; figures and page are in {folder}")
-    print(disturbance(measurements))
+    print(disturbance([entry.others_cpu for entry in measurements]))
     print(bars_table(comparisons))
     print(f"written to {folder}")
 

@@ -13,13 +13,13 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 from matplotlib.patches import Rectangle
 
-_COLOURS = {
+COLOURS = {
     "ours": "#c2410c",
     "tornado": "#64748b",
     "python": "#94a3b8",
     "yardstick": "#1e3a5f",
 }
-_LEGEND = {
+LEGEND = {
     "ours": "ours",
     "tornado": "stock Tornado",
     "python": "Python peers",
@@ -52,8 +52,8 @@ def draw(folder: Path) -> None:
     for panel in panels[0][1:]:
         panel.set_yticklabels([])
     figure.suptitle(_title(results), fontsize=11)
-    handles = [Rectangle((0, 0), 1, 1, color=_COLOURS[kind]) for kind in _LEGEND]
-    figure.legend(handles, _LEGEND.values(), loc="outside lower center", ncols=4, frameon=False)
+    handles = [Rectangle((0, 0), 1, 1, color=COLOURS[kind]) for kind in LEGEND]
+    figure.legend(handles, LEGEND.values(), loc="outside lower center", ncols=4, frameon=False)
     figure.savefig(folder / "http.png", dpi=150)
     figure.savefig(folder / "http.svg", metadata={"Date": None})
 
@@ -68,7 +68,7 @@ def _draw_panel(panel: Any, rows: list[dict[str, Any]]) -> None:
         range(len(rows)),
         rates,
         xerr=whiskers,
-        color=[_COLOURS[row["kind"]] for row in rows],
+        color=[COLOURS[row["kind"]] for row in rows],
         error_kw={"ecolor": "#0f172a", "elinewidth": 1, "capsize": 2.5},
         height=0.72,
     )

@@ -7,7 +7,7 @@ import resource
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import distributions
 from pathlib import Path
@@ -18,8 +18,8 @@ ROOT = Path(__file__).parent.parent
 ENVIRONMENT = ROOT / "build" / "bench-venv"
 REQUIREMENTS = Path(__file__).parent / "peers" / "requirements.txt"
 
-_OUR_PACKAGES = ("tornado", "uvloop")
-_PEER_PACKAGES = (
+OUR_PACKAGES = ("tornado", "uvloop")
+PEER_PACKAGES = (
     *("fastapi", "starlette", "falcon", "uvicorn", "httptools", "uvloop", "sanic", "aiohttp"),
     *("flask", "werkzeug", "gunicorn", "gevent", "granian"),
 )
@@ -138,13 +138,15 @@ def describe_machine() -> dict[str, str]:
     }
 
 
-def describe_versions() -> dict[str, str]:
-    """Return the version of everything that takes part."""
-    ours = _installed(sys.path)
-    peers = _installed(map(str, (ENVIRONMENT / "lib").glob("python*/site-packages")))
+def describe_versions(
+    ours: Sequence[str] = OUR_PACKAGES, peers: Sequence[str] = PEER_PACKAGES
+) -> dict[str, str]:
+    """Return the version of everything that takes part: Python, these packages and programs."""
+    our_versions = _installed(sys.path)
+    peer_versions = _installed(map(str, (ENVIRONMENT / "lib").glob("python*/site-packages")))
     versions = {"Python": platform.python_version()}
-    versions |= {f"{name} (ours)": ours[name] for name in _OUR_PACKAGES if name in ours}
-    versions |= {name: peers[name] for name in _PEER_PACKAGES}
+    versions |= {f"{name} (ours)": our_versions[name] for name in ours if name in our_versions}
+    versions |= {name: peer_versions[name] for name in peers}
     versions["nginx"] = _output(find_program("nginx"), "-v").rpartition("/")[2]
     versions["wrk"] = _output(find_program("wrk"), "-v").partition(" [")[0].removeprefix("wrk ")
     return versions

@@ -110,7 +110,7 @@ def write_report(
         seconds=circumstances.seconds,
         target=TARGET,
         body_bytes=f"{len(BODY):,}",
-        disturbance=disturbance(measurements),
+        disturbance=disturbance([entry.others_cpu for entry in measurements]),
         bars=bars_table(compare(measurements)),
         tables="\n\n".join(tables),
         machine="\n".join(
@@ -121,9 +121,8 @@ def write_report(
     path.write_text(page, encoding="utf-8")
 
 
-def disturbance(measurements: Sequence[Measurement]) -> str:
-    """Say how far other processes disturbed the measurements, and whether too far."""
-    shares = [entry.others_cpu for entry in measurements]
+def disturbance(shares: Sequence[float]) -> str:
+    """Say how far other processes disturbed measurements, each by a part of the two CPUs."""
     disturbed = sum(share > _QUIET for share in shares)
     found = (
         f"Other processes took a median of {median(shares):.1%} and at most {max(shares):.1%} of a "

@@ -14,7 +14,7 @@ _TITLES = {entry.name: entry.title for entry in CONTENDERS}
 _THROUGHPUT_KEPT = 0.8
 """Part of the throughput that must remain at the most connections."""
 
-Relation = Literal["at least", "above", "exactly"]
+Relation = Literal["at least", "at most", "above", "exactly"]
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,8 @@ class Comparison:
         match self.relation:
             case "at least":
                 return self.bar is not None and value >= self.bar
+            case "at most":
+                return self.bar is not None and value <= self.bar
             case "above":
                 return self.bar is not None and value > self.bar
             case "exactly":

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from string import Template
@@ -27,6 +28,9 @@ STOP_DEADLINE_SECONDS = 5.0
 
 Kind = Literal["ours", "tornado", "python", "yardstick"]
 
+Command = Callable[[int, Path], list[str]]
+"""Makes a command line from a port of 127.0.0.1 and an empty folder."""
+
 
 @dataclass(frozen=True)
 class Contender:
@@ -37,24 +41,24 @@ class Contender:
 
     title: str
     kind: Kind
-    command: Callable[[int, Path], list[str]]
-    """Makes the command line from a port of 127.0.0.1 and an empty folder."""
-
+    command: Command
     script: Path | None = None
     """What wrk shall send in place of the same request again and again."""
 
 
-def _tornado(core: str) -> Callable[[int, Path], list[str]]:
+def _tornado(core: str) -> Command:
     module = "benchmarks.peers.tornado_app"
     return lambda port, _folder: [sys.executable, "-m", module, core, str(port)]
 
 
-def _peer_module(name: str) -> Callable[[int, Path], list[str]]:
+def peer_module(name: str) -> Command:
+    """Run a module of the peers, which is told its port."""
     module = f"benchmarks.peers.{name}"
     return lambda port, _folder: [peer_program("python"), "-m", module, str(port)]
 
 
-def _uvicorn(name: str) -> Callable[[int, Path], list[str]]:
+def uvicorn(name: str) -> Command:
+    """Run an ASGI application of the peers as fast as uvicorn does."""
     flags = "--loop=uvloop --http=httptools --lifespan=off --backlog=2048"
     quiet = "--no-access-log --no-proxy-headers --log-level=warning"
     application = f"benchmarks.peers.{name}:application"
@@ -63,7 +67,7 @@ def _uvicorn(name: str) -> Callable[[int, Path], list[str]]:
     ]
 
 
-def _granian(name: str) -> Callable[[int, Path], list[str]]:
+def _granian(name: str) -> Command:
     flags = "--interface=asginl --loop=uvloop --http=1 --workers=1 --runtime-threads=1"
     quiet = "--backlog=2048 --no-ws --no-access-log --log-level=warning"
     application = f"benchmarks.peers.{name}:application"
@@ -72,17 +76,24 @@ def _granian(name: str) -> Callable[[int, Path], list[str]]:
     ]
 
 
-def _gunicorn(port: int, _folder: Path) -> list[str]:
+def gunicorn(name: str) -> Command:
+    """Run a WSGI application of the peers on gevent, in one process."""
     flags = "--worker-class=gevent --workers=1 --worker-connections=4096 --backlog=2048"
-    application = "benchmarks.peers.flask_app:application"
+    application = f"benchmarks.peers.{name}:application"
     quiet = "--log-level=warning"
-    bind = f"--bind=127.0.0.1:{port}"
-    return [peer_program("gunicorn"), application, bind, *flags.split(), quiet]
+    return lambda port, _folder: [
+        *(peer_program("gunicorn"), application, f"--bind=127.0.0.1:{port}", *flags.split(), quiet)
+    ]
 
 
-def _nginx(port: int, folder: Path) -> list[str]:
+def nginx(body: bytes) -> Command:
+    """Serve this body as a static file."""
+    return partial(_nginx, body)
+
+
+def _nginx(body: bytes, port: int, folder: Path) -> list[str]:
     (folder / "files").mkdir()
-    (folder / "files" / TARGET.removeprefix("/")).write_bytes(BODY)
+    (folder / "files" / TARGET.removeprefix("/")).write_bytes(body)
     configuration = folder / "nginx.conf"
     template = Template((PEERS / "nginx.conf").read_text(encoding="utf-8"))
     # A worker of root's nginx is another user, who may not enter the folder.
@@ -95,12 +106,12 @@ def _nginx(port: int, folder: Path) -> list[str]:
 
 
 CONTENDERS = (
-    Contender("nginx", "nginx, static file", "yardstick", _nginx),
+    Contender("nginx", "nginx, static file", "yardstick", nginx(BODY)),
     Contender(
         "nginx-distinct",
         "nginx, every head different",
         "yardstick",
-        _nginx,
+        nginx(BODY),
         DISTINCT_HEADS,
     ),
     Contender("ready", "ours, ready answers", "ours", _tornado("ready")),
@@ -114,11 +125,11 @@ CONTENDERS = (
     Contender("road", "ours, RequestHandler road", "ours", _tornado("road")),
     Contender("tornado", "stock Tornado, same application", "tornado", _tornado("stock")),
     Contender("tornado-uvloop", "stock Tornado on uvloop", "tornado", _tornado("stock-uvloop")),
-    Contender("fastapi", "FastAPI on uvicorn", "python", _uvicorn("fastapi_app")),
-    Contender("falcon", "Falcon on uvicorn", "python", _uvicorn("falcon_app")),
-    Contender("sanic", "Sanic", "python", _peer_module("sanic_app")),
-    Contender("aiohttp", "aiohttp on uvloop", "python", _peer_module("aiohttp_app")),
-    Contender("flask", "Flask on gunicorn + gevent", "python", _gunicorn),
+    Contender("fastapi", "FastAPI on uvicorn", "python", uvicorn("fastapi_app")),
+    Contender("falcon", "Falcon on uvicorn", "python", uvicorn("falcon_app")),
+    Contender("sanic", "Sanic", "python", peer_module("sanic_app")),
+    Contender("aiohttp", "aiohttp on uvloop", "python", peer_module("aiohttp_app")),
+    Contender("flask", "Flask on gunicorn + gevent", "python", gunicorn("flask_app")),
     Contender("granian", "granian (Rust), Falcon", "yardstick", _granian("falcon_app")),
     Contender("granian-bare", "granian (Rust), bare ASGI", "yardstick", _granian("bare_asgi_app")),
 )
@@ -140,8 +151,17 @@ class Running:
 
 
 @contextmanager
-def running(contender: Contender, cpu: int, folder: Path) -> Iterator[Running]:
+def running(
+    contender: Contender, cpu: int, folder: Path, check: Callable[[int], int] | None = None
+) -> Iterator[Running]:
     """Run a server on one CPU until the block is left; give it once its answer is right.
+
+    Args:
+        contender: what it is.
+        cpu: where it runs.
+        folder: to be made, for its files and its log.
+        check: asks the server on a port and returns the size of its answer's head; asked again
+            while the server cannot be reached. Without one, every answer must be `BODY`.
 
     Raises:
         BenchmarkError: it ended, or gave no answer in time or another answer than all others, when
@@ -157,10 +177,10 @@ def running(contender: Contender, cpu: int, folder: Path) -> Iterator[Running]:
             command, cwd=ROOT, stdout=output, stderr=output, start_new_session=True
         )
     try:
-        head_bytes = _wait_for_answer(process, port)
+        head_bytes = _wait_for_answer(process, port, check or _check_answers)
         yield Running(port, psutil.Process(process.pid), head_bytes)
         # A load must not have broken it: wrk does not notice connections that get no answer.
-        _wait_for_answer(process, port)
+        _wait_for_answer(process, port, check or _check_answers)
     except BenchmarkError as error:
         tail = log.read_text(encoding="utf-8", errors="replace")[-2000:]
         raise BenchmarkError(f"{contender.title}: {error}\n{tail}") from error
@@ -175,12 +195,14 @@ def _free_port() -> int:
         return port
 
 
-def _wait_for_answer(process: subprocess.Popen[bytes], port: int) -> int:
+def _wait_for_answer(
+    process: subprocess.Popen[bytes], port: int, check: Callable[[int], int]
+) -> int:
     """Return the size of the answer's head once there is an answer; raises as `running` does."""
     deadline = time.monotonic() + ANSWER_DEADLINE_SECONDS
     while True:
         try:
-            return _check_answers(port)
+            return check(port)
         except (OSError, HTTPException) as error:
             _require_running(process)
             if time.monotonic() > deadline:
@@ -194,17 +216,30 @@ def _require_running(process: subprocess.Popen[bytes]) -> None:
 
 
 def _check_answers(port: int) -> int:
-    """Ask twice on one connection, as the load does, and return the size of the head."""
+    bodies, head_bytes = ask_twice(port, TARGET)
+    for body in bodies:
+        if body != BODY:
+            raise BenchmarkError(f"answered with {body[:200]!r}")
+    return head_bytes
+
+
+def ask_twice(port: int, target: str) -> tuple[list[bytes], int]:
+    """Ask twice on one connection, as the load does; return the bodies and the size of a head.
+
+    Raises:
+        BenchmarkError: an answer is not 200 with JSON, or ended the connection.
+    """
     connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    bodies = []
     try:
         connection.connect()
         first_socket = connection.sock
         for _ in range(2):
-            connection.request("GET", TARGET)
+            connection.request("GET", target)
             response = connection.getresponse()
-            body = response.read()
-            if response.status != 200 or body != BODY:
-                raise BenchmarkError(f"answered {response.status} with {body[:200]!r}")
+            bodies.append(response.read())
+            if response.status != 200:
+                raise BenchmarkError(f"answered {response.status} with {bodies[-1][:200]!r}")
             if response.headers.get_content_type() != CONTENT_TYPE:
                 raise BenchmarkError(f"answered with {response.headers.get_content_type()}")
             if connection.sock is not first_socket:
@@ -212,7 +247,7 @@ def _check_answers(port: int) -> int:
     finally:
         connection.close()
     fields = sum(len(f"{name}: {value}\r\n") for name, value in response.headers.items())
-    return len(f"HTTP/1.1 {response.status} {response.reason}\r\n\r\n") + fields
+    return bodies, len(f"HTTP/1.1 {response.status} {response.reason}\r\n\r\n") + fields
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
