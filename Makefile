@@ -71,6 +71,15 @@ bench-cache: $(VENV)/test ## Compare the whole service with peers, about 14 min 
 bench-ladder: $(VENV)/test ## Repeat the founding article's steps, about 1 min
 	$(BIN)/python -m benchmarks.cache_ladder $(FLAGS)
 
+.PHONY: simulate
+simulate: $(VENV)/test ## Run the cache's protocol through random interleavings (COUNT=1000000)
+	$(BIN)/python tests/simulate.py --interleavings $(or $(COUNT),1000000) $(FLAGS)
+
+.PHONY: freshness
+freshness: $(VENV)/test ## Check a million operations on real processes, then 100 faults, 20 min or more
+	$(BIN)/python tests/freshness.py --operations $(or $(OPERATIONS),1000000) --processes 4 $(FLAGS)
+	$(BIN)/python tests/freshness.py --operations 100000 --processes 4 --faults $(or $(FAULTS),100) $(FLAGS)
+
 .PHONY: fuzz
 fuzz: $(VENV)/test ## Compare the HTTP core's reading with h11's and Tornado's (SECONDS=1800)
 	$(BIN)/python tests/fuzz.py --seconds $(or $(SECONDS),1800) $(FLAGS)
