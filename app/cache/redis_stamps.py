@@ -6,6 +6,8 @@ from asyncio import Future
 from collections.abc import Awaitable, Callable, Collection
 from functools import partial
 from itertools import count
+from math import inf
+from time import monotonic
 from typing import Any
 
 from app.cache.channel import RedisAway, RedisChannel
@@ -16,6 +18,10 @@ from app.services.freshness import OperationTime, Write
 
 _RETRY_SECONDS = 0.05
 """Between two attempts to reach Redis: a restarted one is back in a fraction of a second."""
+
+_LATEST_SECONDS = 1.0
+"""Between a mark and its answer: a process that was stopped meanwhile would begin to write when its
+mark has little time left, or none. Half of what a mark lives longer than an operation may take."""
 
 _TIME_DIGITS = 20
 """Of the largest 64-bit number: Lua compares operation times as texts, its numbers have 53 bits."""
@@ -111,7 +117,8 @@ class RedisStamps:
             lambda: [
                 self._channel.run_script(MARK, self._keys(scope), (write, self._mark_milliseconds))
                 for scope in scopes
-            ]
+            ],
+            within=_LATEST_SECONDS,
         )
         return write
 
@@ -129,18 +136,27 @@ class RedisStamps:
             ]
         )
 
-    async def _insist(self, send: Callable[[], Collection[Awaitable[Any]]]) -> None:
-        """Send commands again and again until all are answered; each may be carried out twice."""
+    async def _insist(
+        self, send: Callable[[], Collection[Awaitable[Any]]], *, within: float = inf
+    ) -> None:
+        """Send commands again and again until all are answered; each may be carried out twice.
+
+        Args:
+            send: sends the commands.
+            within: seconds after which an answer is as good as none.
+        """
         try:
             async with asyncio.timeout(self._patience_seconds):
                 while True:
+                    sent = monotonic()
                     try:
                         for answer in send():
                             await answer
                     except RedisAway:
                         await asyncio.sleep(_RETRY_SECONDS)
                     else:
-                        return
+                        if monotonic() - sent < within:
+                            return
         except TimeoutError:
             raise StorageUnavailable("Redis does not answer") from None
 

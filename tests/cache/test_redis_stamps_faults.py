@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import time
 from collections.abc import Awaitable, Callable
 from time import perf_counter
 
@@ -180,3 +181,14 @@ async def test_a_redis_that_refuses_writes_lets_no_write_be_announced(
         await stamps.mark([SCOPE])
     await stamps._channel.call("CONFIG", "SET", "maxmemory", 0)
     assert await stamps.mark([SCOPE])
+
+
+async def test_a_mark_whose_answer_is_heard_late_is_made_anew(open_stamps: OpenStamps) -> None:
+    stamps = await open_stamps(patience_seconds=5.0)
+    marking = asyncio.create_task(stamps.mark([SCOPE]))
+    await asyncio.sleep(0)  # It has been sent.
+    time.sleep(1.1)  # noqa: ASYNC251 - the loop stands still, as that of a stopped process.
+    write = await marking
+    now, _ = await stamps._channel.call("TIME")
+    deadline = await stamps._channel.call("HGET", stamps._keys(SCOPE)[1], write)
+    assert int(deadline) / 1000 > int(now) + MARK_SECONDS - 1.0
