@@ -1,0 +1,46 @@
+"""The simulator in a short form; ``make simulate`` runs the long one."""
+
+from time import monotonic
+
+import pytest
+from simulate import Report, search, simulate
+from simulated_defences import DEFENCES, Defence
+from simulated_world import DEPOSED, FAULTS, FROZEN, LATE, LOCAL, TWO_FAULTS, Kind, World
+
+_SECONDS = 10.0
+_MOST_RUNS = 20_000
+_BLOCK = 250
+_FIRST_SEED = 20261121
+_MOST_SEEDS = 5000
+
+
+def _simulate_for(seconds: float) -> Report:
+    report, end = Report(), monotonic() + seconds
+    while report.runs < _MOST_RUNS and monotonic() < end:
+        first = _FIRST_SEED + report.runs
+        report.add(simulate(range(first, first + _BLOCK)))
+    return report
+
+
+def test_no_interleaving_breaks_the_promise():
+    report = _simulate_for(_SECONDS)
+    assert report.found == []  # To see the steps: python tests/simulate.py --replay SEED
+    assert set(report.kinds) == {kind.name for kind in (FAULTS, DEPOSED, FROZEN, LATE, LOCAL)}
+    assert report.operations["read done"] > 4 * report.runs
+    assert report.operations["write done"] > report.runs
+    assert all(report.operations[f"write {outcome}"] for outcome in ("failed", "unknown"))
+
+
+@pytest.mark.parametrize("defence", DEFENCES, ids=lambda defence: defence.name)
+def test_a_missing_defence_is_noticed(defence: Defence):
+    found = search(defence, range(defence.seed, defence.seed + _MOST_SEEDS))
+    assert found is not None
+
+
+@pytest.mark.parametrize("kind", [FAULTS, TWO_FAULTS], ids=lambda kind: kind.name)
+def test_a_seed_tells_everything(kind: Kind):
+    first, second = World(7, kind=kind, is_traced=True), World(7, kind=kind, is_traced=True)
+    first.run()
+    second.run()
+    assert len(first.timeline.trace) > 20
+    assert first.timeline.trace == second.timeline.trace
