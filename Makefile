@@ -72,8 +72,9 @@ bench-ladder: $(VENV)/test ## Repeat the founding article's steps, about 1 min
 	$(BIN)/python -m benchmarks.cache_ladder $(FLAGS)
 
 .PHONY: simulate
-simulate: $(VENV)/test ## Run the cache's protocol through random interleavings (COUNT=1000000)
-	$(BIN)/python tests/simulate.py --interleavings $(or $(COUNT),1000000) $(FLAGS)
+simulate: $(VENV)/test ## Run the cache's protocol through a million interleavings, about 16 min
+	$(BIN)/python tests/simulate.py --defences
+	$(BIN)/python tests/simulate.py --interleavings $(or $(COUNT),1000000) --processes 2 $(FLAGS)
 
 .PHONY: freshness
 freshness: $(VENV)/test ## Check a million operations on real processes, then 100 faults, 20 min or more

@@ -149,7 +149,7 @@ class SimulatedChannel:
             self._timeline.after(TIMEOUT_SECONDS, self._lose, self._connection)
 
     def freeze(self, seconds: float) -> None:
-        """Stop the process when its next command is carried out, before it hears the answer."""
+        """Stop the process when a command is carried out, before it hears the answer."""
         self._freezing = seconds
 
     def cut(self, seconds: float) -> None:
@@ -180,7 +180,7 @@ class SimulatedChannel:
                 timeline.after(chance * LATEST_SECONDS, *again)
                 return
         answer = server.execute(script, keys, arguments)
-        if self._freezing:
+        if self._freezing and timeline.random.random() < 0.4:
             timeline.tell("the process that sent this is stopped for", self._freezing)
             self._loop.pause(self._freezing)
             self._freezing = 0.0

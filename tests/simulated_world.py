@@ -250,10 +250,10 @@ class World:
     def _freeze(self, place: int) -> None:
         channel = self._processes[place].channel
         assert channel is not None
-        channel.freeze(self._draw_pause())
+        channel.freeze(self._random.random() * 4)
 
     def _draw_pause(self) -> float:
-        return self._random.choice((0.01, 0.3, 1.0, 3.0, 5.0)) * self._random.random()
+        return self._random.choice((0.01, 0.3, 1.0, 3.0)) * self._random.random()
 
     def _cut(self, place: int) -> None:
         self.timeline.tell("loses its way to redis: process", place)

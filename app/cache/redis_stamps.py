@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Collection
 from functools import partial
 from itertools import count
 from math import inf
-from time import monotonic
 from typing import Any
 
 from app.cache.channel import RedisAway, RedisChannel
@@ -147,15 +146,16 @@ class RedisStamps:
         """
         try:
             async with asyncio.timeout(self._patience_seconds):
+                loop = asyncio.get_running_loop()
                 while True:
-                    sent = monotonic()
+                    sent = loop.time()
                     try:
                         for answer in send():
                             await answer
                     except RedisAway:
                         await asyncio.sleep(_RETRY_SECONDS)
                     else:
-                        if monotonic() - sent < within:
+                        if loop.time() - sent < within:
                             return
         except TimeoutError:
             raise StorageUnavailable("Redis does not answer") from None
