@@ -38,7 +38,7 @@ _MOST_SINGLE_BYTES = 30_000
 """Above all limits of a head; what follows them comes in one piece."""
 
 _QUIET_TURNS = 6
-_CLIENTS_PER_TURN = 16
+_CLIENTS_PER_TURN = 32
 """The server begins the requests of so many in a turn of the loop (`app.httpserver.turns`)."""
 
 

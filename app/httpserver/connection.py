@@ -94,7 +94,7 @@ class Connection(Channel):
         if self._exchange is not None:
             if self._exchange.is_late(self.server.clock.now):
                 self.refuse(request_timeout("The body is late."))
-        elif self._held:
+        elif self.stage is HEAD and self._held:
             self.refuse(request_timeout("The head of the request is late."))
         elif self.stage is HEAD:
             self.close()

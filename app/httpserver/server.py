@@ -43,7 +43,7 @@ class Statistics:
     """Open now."""
 
     in_flight: int = 0
-    """Requests that are being answered now, or whose body is being read."""
+    """Requests that are being answered now, or whose body is being read, or that wait for that."""
 
     accepted: int = 0
     """Connections ever accepted."""

@@ -12,7 +12,8 @@ from app.httpserver import Answer, Context, ReadyRequest, Server
 from app.httpserver.turns import Turns
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
-MANY = 40
+MANY = 80
+PER_TURN = 32
 
 
 class Begun:
@@ -56,7 +57,7 @@ def connect(server: Server) -> list[RecordingTransport]:
 
 
 @on_both_loops
-async def test_sixteen_begin_in_a_turn_and_all_in_the_order_in_which_they_came() -> None:
+async def test_32_begin_in_a_turn_and_all_in_the_order_in_which_they_came() -> None:
     turns, begun = Turns(asyncio.get_running_loop()), Begun()
     for number in range(MANY):
         turns.take(partial(begun.begin, number))
@@ -64,30 +65,30 @@ async def test_sixteen_begin_in_a_turn_and_all_in_the_order_in_which_they_came()
     while len(begun.numbers) < MANY:
         await asyncio.sleep(0)
         counts.append(len(begun.numbers))
-    assert counts == [16, 32, 40]
+    assert counts == [PER_TURN, 2 * PER_TURN, MANY]
     assert begun.numbers == list(range(MANY))
 
 
 @on_both_loops
 async def test_what_is_not_worth_beginning_takes_nobodys_turn() -> None:
     turns, begun = Turns(asyncio.get_running_loop()), Begun()
-    for number in range(16):
+    for number in range(PER_TURN):
         turns.take(partial(begun.begin, number))
     for _ in range(1000):
         turns.take(lambda: False)
-    turns.take(partial(begun.begin, 16))
+    turns.take(partial(begun.begin, PER_TURN))
     await asyncio.sleep(0)
-    assert begun.numbers == list(range(17))
+    assert begun.numbers == list(range(PER_TURN + 1))
 
 
 @on_both_loops
 async def test_who_comes_while_others_wait_goes_behind_them() -> None:
     turns, begun = Turns(asyncio.get_running_loop()), Begun()
-    for number in range(17):
+    for number in range(PER_TURN + 1):
         turns.take(partial(begun.begin, number))
-    turns.take(partial(begun.begin, 17))
+    turns.take(partial(begun.begin, PER_TURN + 1))
     await asyncio.sleep(0)
-    assert begun.numbers == list(range(18))
+    assert begun.numbers == list(range(PER_TURN + 2))
 
 
 @on_both_loops
@@ -104,7 +105,7 @@ async def test_one_that_begins_may_bring_the_next() -> None:
     assert sorted(begun.numbers) == list(range(MANY + 1))
 
 
-@pytest.mark.parametrize("place", [0, 20, MANY - 1])
+@pytest.mark.parametrize("place", [0, 40, MANY - 1])
 @on_both_loops
 async def test_a_client_that_leaves_before_its_turn_is_not_the_applications(place: int) -> None:
     server = Server(Application([("/", Hello)]))
@@ -122,11 +123,11 @@ async def test_a_handler_hears_of_its_clients_end_after_it_has_begun() -> None:
     Pending.begun = 0
     server = Server(Application([("/", Pending)]))
     clients = connect(server)
-    for client in clients[16:]:
+    for client in clients[PER_TURN:]:
         client.abort()
     await turn_loop()
-    assert Pending.begun == 16
-    for client in clients[:16]:
+    assert Pending.begun == PER_TURN
+    for client in clients[:PER_TURN]:
         client.abort()
     await until(lambda: not server.statistics.in_flight)
     await turn_loop()
