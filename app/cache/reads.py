@@ -1,7 +1,7 @@
 """Reading through the cache: at the speed of memory, and never older than the last write."""
 
 import asyncio
-from asyncio import Future
+from asyncio import Future, TimerHandle
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Any, Generic, TypeVar
 
@@ -12,6 +12,9 @@ from app.metrics import Metrics
 from app.services.freshness import Found, Level, Source, Stamps
 
 T = TypeVar("T")
+
+_PATIENCE_SECONDS = 0.1
+"""For a load that others wait behind: one takes milliseconds, and one that hangs seconds."""
 
 
 class Reads(Generic[T]):
@@ -106,33 +109,47 @@ class Reads(Generic[T]):
 
 
 class _Loads(Generic[T]):
-    """Loads of one source, one after the other; whoever asks gets the next that begins."""
+    """Loads of one source; whoever asks gets the next that begins.
+
+    It begins when the one before has ended, or takes too long: nobody shall wait for two.
+    """
 
     def __init__(self, load: Callable[[], Awaitable[T]]) -> None:
         self._load = load
-        self._running: Future[T] | None = None
+        self._running = 0
         self._next: Future[T] | None = None
+        self._timer: TimerHandle | None = None
         self.ended: Callable[[], object] = lambda: None
 
     def join(self) -> "Future[T]":
-        if self._running is None:
+        if not self._running:
             return self._begin()
         if self._next is None:
-            self._next = asyncio.get_running_loop().create_future()
+            loop = asyncio.get_running_loop()
+            self._next = loop.create_future()
+            self._timer = loop.call_later(_PATIENCE_SECONDS, self._begin_next)
         return self._next
 
     def _begin(self) -> "Future[T]":
-        self._running = asyncio.ensure_future(self._load())
-        self._running.add_done_callback(self._go_on)
-        return self._running
+        self._running += 1
+        load = asyncio.ensure_future(self._load())
+        load.add_done_callback(self._end)
+        return load
 
-    def _go_on(self, ended: "Future[T]") -> None:
-        _retrieve(ended)
-        waiting, self._running, self._next = self._next, None, None
-        if waiting is None:
+    def _begin_next(self) -> None:
+        waiting, self._next = self._next, None
+        if self._timer is not None:
+            self._timer.cancel()
+        if waiting is not None:
+            self._begin().add_done_callback(lambda load: _copy(load, waiting))
+
+    def _end(self, load: "Future[T]") -> None:
+        _retrieve(load)
+        self._running -= 1
+        if self._next is not None:
+            self._begin_next()
+        elif not self._running:
             self.ended()
-            return
-        self._begin().add_done_callback(lambda load: _copy(load, waiting))
 
 
 def _retrieve(future: "Future[Any]") -> None:

@@ -12,6 +12,9 @@ from app.metrics import Metrics
 from app.services.freshness import Stamps
 from app.services.ports import TodoRepository
 
+_PATIENCE_SECONDS = 0.1
+"""For a write that others wait behind: one takes milliseconds, and one that hangs seconds."""
+
 _TODOS_PER_WRITE = 1000
 """16 MiB of the longest contents at most, a third of what MongoDB takes in one message."""
 
@@ -42,6 +45,8 @@ async def announced(stamps: Stamps, scopes: Collection[str]) -> AsyncIterator[No
 class Creates:
     """Stores new todos, many in one write: while one is under way the next gathers.
 
+    The next begins when the one before has ended, or takes too long.
+
     Nobody waits when nothing is under way, so one alone is as quick as without this; and the more
     there are, the less each of them costs. Each is acknowledged by itself, when the write that
     holds it is durable.
@@ -67,6 +72,7 @@ class Creates:
         self._waiting_limit = waiting_limit
         self._waiting: deque[tuple[Todo, Future[None]]] = deque()
         self._writing: Task[None] | None = None
+        self._writes: set[Task[None]] = set()
 
     async def add(self, todo: Todo) -> None:
         """Store a new todo.
@@ -88,11 +94,18 @@ class Creates:
             while self._waiting:
                 size = min(len(self._waiting), _TODOS_PER_WRITE)
                 batch = [self._waiting.popleft() for _ in range(size)]
-                failures = await self._store([todo for todo, _ in batch])
-                for (_, stored), failure in zip(batch, failures, strict=True):
-                    _tell(stored, failure)
+                write = asyncio.create_task(self._store_and_tell(batch))
+                self._writes.add(write)
+                write.add_done_callback(self._writes.discard)
+                # Nobody shall wait for two writes that hang.
+                await asyncio.wait((write,), timeout=_PATIENCE_SECONDS)
         finally:
             self._writing = None
+
+    async def _store_and_tell(self, batch: "Sequence[tuple[Todo, Future[None]]]") -> None:
+        failures = await self._store([todo for todo, _ in batch])
+        for (_, stored), failure in zip(batch, failures, strict=True):
+            _tell(stored, failure)
 
     async def _store(self, todos: Sequence[Todo]) -> Sequence[Exception | None]:
         self._metrics.creates(len(todos))
