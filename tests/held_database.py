@@ -42,9 +42,15 @@ class Database:
         self.loads[number].set_exception(Broken())
 
 
-def make_reads(stamps: Stamps, metrics: Metrics, bodies: Bodies[str] | None = None) -> Reads[str]:
+def make_reads(
+    stamps: Stamps,
+    metrics: Metrics,
+    bodies: Bodies[str] | None = None,
+    *,
+    patience_seconds: float = 60.0,
+) -> Reads[str]:
     answers = Answers[str](budget_bytes=100_000, seconds=60, weigh=len, monotonic=monotonic)
-    return Reads(stamps, answers, bodies, metrics)
+    return Reads(stamps, answers, bodies, metrics, patience_seconds=patience_seconds)
 
 
 async def read(reads: Reads[str], source: Source[str]) -> str:

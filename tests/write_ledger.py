@@ -61,8 +61,16 @@ class Ledger:
         self.writes[-1][1].set_exception(error)
 
 
-def make_creates(ledger: Ledger, metrics: Metrics, waiting_limit: int) -> Creates:
-    return Creates(ledger, ledger, waiting_limit=waiting_limit, metrics=metrics)  # type: ignore[arg-type]
+def make_creates(
+    ledger: Ledger, metrics: Metrics, waiting_limit: int, *, patience_seconds: float = 60.0
+) -> Creates:
+    return Creates(
+        ledger,  # type: ignore[arg-type]
+        ledger,
+        waiting_limit=waiting_limit,
+        metrics=metrics,
+        patience_seconds=patience_seconds,
+    )
 
 
 async def start(creates: Creates, *todos: Todo) -> list[asyncio.Task[None]]:

@@ -13,7 +13,7 @@ from app.services.freshness import Found, Level, Source, Stamps
 
 T = TypeVar("T")
 
-_PATIENCE_SECONDS = 0.1
+PATIENCE_SECONDS = 0.1
 """For a load that others wait behind: one takes milliseconds, and one that hangs seconds."""
 
 
@@ -26,9 +26,16 @@ class Reads(Generic[T]):
     """
 
     def __init__(
-        self, stamps: Stamps, answers: Answers[T], bodies: Bodies[T] | None, metrics: Metrics
+        self,
+        stamps: Stamps,
+        answers: Answers[T],
+        bodies: Bodies[T] | None,
+        metrics: Metrics,
+        *,
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         self._stamps = stamps
+        self._patience_seconds = patience_seconds
         self._answers = answers
         self._bodies = bodies
         self._metrics = metrics
@@ -103,7 +110,7 @@ class Reads(Generic[T]):
         place = source.scope, source.key
         loads = self._loads.get(place)
         if loads is None:
-            loads = self._loads[place] = _Loads(source.load)
+            loads = self._loads[place] = _Loads(source.load, self._patience_seconds)
             loads.ended = lambda: self._loads.pop(place)
         return await asyncio.shield(loads.join())
 
@@ -114,8 +121,9 @@ class _Loads(Generic[T]):
     It begins when the one before has ended, or takes too long: nobody shall wait for two.
     """
 
-    def __init__(self, load: Callable[[], Awaitable[T]]) -> None:
+    def __init__(self, load: Callable[[], Awaitable[T]], patience_seconds: float) -> None:
         self._load = load
+        self._patience_seconds = patience_seconds
         self._running = 0
         self._next: Future[T] | None = None
         self._timer: TimerHandle | None = None
@@ -127,7 +135,7 @@ class _Loads(Generic[T]):
         if self._next is None:
             loop = asyncio.get_running_loop()
             self._next = loop.create_future()
-            self._timer = loop.call_later(_PATIENCE_SECONDS, self._begin_next)
+            self._timer = loop.call_later(self._patience_seconds, self._begin_next)
         return self._next
 
     def _begin(self) -> "Future[T]":

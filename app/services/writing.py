@@ -12,7 +12,7 @@ from app.metrics import Metrics
 from app.services.freshness import Stamps
 from app.services.ports import TodoRepository
 
-_PATIENCE_SECONDS = 0.1
+PATIENCE_SECONDS = 0.1
 """For a write that others wait behind: one takes milliseconds, and one that hangs seconds."""
 
 _TODOS_PER_WRITE = 1000
@@ -56,6 +56,7 @@ class Creates:
         stamps: announces the writes.
         waiting_limit: todos that may wait for their write; one more is refused.
         metrics: where the sizes of writes are counted.
+        patience_seconds: how long the next write waits for the one before.
     """
 
     def __init__(
@@ -65,10 +66,12 @@ class Creates:
         *,
         waiting_limit: int,
         metrics: Metrics,
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         self._repository = repository
         self._stamps = stamps
         self._metrics = metrics
+        self._patience_seconds = patience_seconds
         self._waiting_limit = waiting_limit
         self._waiting: deque[tuple[Todo, Future[None]]] = deque()
         self._writing: Task[None] | None = None
@@ -98,7 +101,7 @@ class Creates:
                 self._writes.add(write)
                 write.add_done_callback(self._writes.discard)
                 # Nobody shall wait for two writes that hang.
-                await asyncio.wait((write,), timeout=_PATIENCE_SECONDS)
+                await asyncio.wait((write,), timeout=self._patience_seconds)
         finally:
             self._writing = None
 

@@ -5,10 +5,12 @@ import gc
 
 import pytest
 from gate import turn_loop
-from held_database import SCOPE, Broken, Database, read, start
+from held_database import SCOPE, Broken, Database, make_reads, read, start
+from http_serving import until
 
 from app.cache.local_stamps import LocalStamps
 from app.cache.reads import Reads
+from app.metrics import Metrics
 from app.services.freshness import Source
 
 pytestmark = pytest.mark.gen_test(timeout=20)
@@ -128,3 +130,19 @@ async def test_a_load_that_fails_when_its_readers_have_gone_is_no_fault_in_the_l
     await turn_loop()
     gc.collect()
     assert not caplog.records
+
+
+async def test_behind_a_load_that_hangs_the_next_begins_when_patience_ends(
+    stamps: LocalStamps, metrics: Metrics, source: Source[str], database: Database
+) -> None:
+    reads = make_reads(stamps, metrics, patience_seconds=0.001)
+    await stamps.mark([SCOPE])
+    (hanging,) = await start(reads, source)
+    database.text = "second"
+    (later,) = await start(reads, source)
+    await until(lambda: len(database.loads) == 2)
+    database.end(1)
+    assert await later == "second"
+    assert not hanging.done()
+    database.end(0)
+    assert await hanging == "first"

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from gate import turn_loop
+from http_serving import until
 from write_ledger import Ledger, make_creates, start, todo
 
 from app.errors import StorageOverloaded, StorageUnavailable
@@ -205,3 +206,17 @@ async def test_a_write_whose_end_could_not_be_told_is_not_acknowledged(
     ledger.end()
     with pytest.raises(StorageUnavailable):
         await tasks[0]
+
+
+async def test_behind_a_write_that_hangs_the_next_begins_when_patience_ends(
+    ledger: Ledger, metrics: Metrics
+) -> None:
+    creates = make_creates(ledger, metrics, WAITING_LIMIT, patience_seconds=0.001)
+    (hanging,) = await start(creates, todo("a"))
+    (later,) = await start(creates, todo("b"))
+    await until(lambda: len(ledger.writes) == 2)
+    ledger.end()
+    await later
+    assert not hanging.done()
+    ledger.writes[0][1].set_result([None])
+    await hanging
