@@ -56,16 +56,17 @@ async def open_resources(
         redis = None
         if redis_url is not None:
             redis = _redis_channel(settings, redis_url)
-            await stack.enter_async_context(_background(redis.run()))
+            await stack.enter_async_context(background(redis.run()))
             await redis.tried.wait()
         yield Resources(database[COLLECTION], redis)
 
 
 @asynccontextmanager
-async def _background(work: Coroutine[Any, Any, Any]) -> AsyncIterator[None]:
+async def background(work: Coroutine[Any, Any, Any]) -> "AsyncIterator[asyncio.Task[Any]]":
+    """Run work beside the body of the ``async with``; it ends with it."""
     task = asyncio.create_task(work)
     try:
-        yield
+        yield task
     finally:
         task.cancel()
         with suppress(asyncio.CancelledError):

@@ -6,8 +6,7 @@ import os
 import resource
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
@@ -16,7 +15,7 @@ from app.domain.todo import PUBLIC_OWNER
 from app.errors import StorageUnavailable
 from app.httpserver import Options, Server
 from app.metrics import Metrics
-from app.resources import open_resources
+from app.resources import background, open_resources
 from app.services.freshness import OperationTime
 from app.settings import Settings
 from app.storage.todos import MongoTodoRepository
@@ -65,9 +64,9 @@ async def serve(
         repository = make_repository(settings, resources, metrics, operation_time)
         cache = make_cache(settings, resources, metrics, operation_time)
         async with (
-            _background(_stop_on_signals().wait()) as stopped,
-            _background(_prepare(repository)) as preparation,
-            _background(_measure_lag(metrics)),
+            background(_stop_on_signals().wait()) as stopped,
+            background(_prepare(repository)) as preparation,
+            background(_measure_lag(metrics)),
         ):
             # A storage that is away must not keep the process from answering 503 and /livez.
             seconds = settings.mongo_connect_seconds
@@ -183,15 +182,3 @@ async def _measure_lag(metrics: Metrics) -> None:
         due = perf_counter() + _LAG_INTERVAL_SECONDS
         await asyncio.sleep(_LAG_INTERVAL_SECONDS)
         metrics.loop_lag(max(0.0, perf_counter() - due))
-
-
-@asynccontextmanager
-async def _background(work: Coroutine[Any, Any, Any]) -> "AsyncIterator[asyncio.Task[Any]]":
-    """Run work beside the body of the ``async with``; it ends with it."""
-    task = asyncio.create_task(work)
-    try:
-        yield task
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
