@@ -19,9 +19,10 @@ from app.services.writing import Creates
 from app.settings import Settings
 from app.storage.operations import Operations
 from app.storage.todos import MongoTodoRepository
-from handlers import ROUTES
+from handlers import CREATIONS, ROUTES
 from handlers.application import TodoApplication
 from handlers.base import Dependencies
+from handlers.create_shortcut import CreateShortcut
 from handlers.openapi import build_document
 from handlers.representation import Representation, decode_representation, encode_representation
 from handlers.shortcut import Shortcut
@@ -44,7 +45,8 @@ def make_repository(
 
 
 _SLACK_SECONDS = 2.0
-"""Between the mark of a write and its begin, and for clocks that do not run equally fast."""
+"""Between the mark of a write and its begin (`RedisStamps` takes 1 s of it, `Creates` 0.5 s), and
+for clocks that do not run equally fast."""
 
 _IDS_BYTES = 16_777_216
 """For the ids of a dozen owners who have as many todos as are kept ids of."""
@@ -143,8 +145,9 @@ def make_application(
     creates = Creates(
         repository, cache.stamps, waiting_limit=settings.creates_waiting_limit, metrics=metrics
     )
+    todos = TodoService(repository, clock, cache.stamps, creates)
     dependencies = Dependencies(
-        todos=TodoService(repository, clock, cache.stamps, creates),
+        todos=todos,
         absences=Absences(repository, cache.ids, monotonic),
         reader=cache.reads,
         shortcut=Shortcut(cache.reads, metrics, retry_after_seconds=settings.retry_after_seconds),
@@ -155,4 +158,7 @@ def make_application(
         max_start=settings.max_start,
         retry_after_seconds=settings.retry_after_seconds,
     )
-    return TodoApplication(ROUTES, dependencies)
+    create = CreateShortcut(
+        CREATIONS, todos, metrics, retry_after_seconds=settings.retry_after_seconds
+    )
+    return TodoApplication(ROUTES, create, dependencies)

@@ -107,10 +107,12 @@ class Metrics:
             registry=self._registry,
         )
 
-    def request(self, *, method: str, route: str, status: int, scheme: str, seconds: float) -> None:
-        """Record an answered request; ``route`` is the template, never the path."""
+    def requests(
+        self, count: int, *, method: str, route: str, status: int, scheme: str, seconds: float
+    ) -> None:
+        """Record answered requests of one kind; ``route`` is the template, never the path."""
         label = method if method in METHODS else "_OTHER"
-        self._requests.observe((label, route, str(int(status)), scheme), seconds)
+        self._requests.observe((label, route, str(int(status)), scheme), seconds, count)
 
     def refused(self, status: int) -> None:
         """Record a request that the server refused."""
@@ -127,12 +129,12 @@ class Metrics:
         """Record a database operation; ``outcome`` is ok, unavailable or error."""
         self._operations.labels("mongodb", name, outcome).observe(seconds)
 
-    def cache(self, level: str, outcome: str) -> None:
-        """Record what a read came to at a level of the cache."""
-        self._cache.counts[level, outcome] += 1
+    def cache(self, level: str, outcome: str, reads: int = 1) -> None:
+        """Record what reads came to at a level of the cache."""
+        self._cache.counts[level, outcome] += reads
 
     def proof(self, requests: int) -> None:
-        """Record a round trip that proves the freshness for what was asked in a loop's turn."""
+        """Record a round trip that proves the freshness for so many requests."""
         self._proofs.observe((), requests)
 
     def unproved(self, reason: str) -> None:

@@ -44,13 +44,13 @@ class TallyHistogram(Collector):
         self._buckets = buckets
         self._tallies: dict[Labels, _Tally] = {}
 
-    def observe(self, labels: Labels, value: float) -> None:
-        """Count a value."""
+    def observe(self, labels: Labels, value: float, count: int = 1) -> None:
+        """Count a value, as often as it was seen."""
         tally = self._tallies.get(labels)
         if tally is None:
             tally = self._tallies[labels] = _Tally(len(self._buckets) + 1)
-        tally.counts[bisect_left(self._buckets, value)] += 1
-        tally.total += value
+        tally.counts[bisect_left(self._buckets, value)] += count
+        tally.total += value * count
 
     def collect(self) -> Iterator[Metric]:
         """Yield the histogram as it is now."""

@@ -30,7 +30,7 @@ import uvloop
 from tornado.iostream import StreamClosedError
 from tornado.web import Application, RequestHandler
 
-from app.httpserver import Answer, Context, Options, ReadyRequest, Server
+from app.httpserver import Answer, Options, ReadyRequest, Server
 
 ROOT = Path(__file__).parent.parent
 PART_BYTES = 16384
@@ -147,7 +147,7 @@ class StateHandler(RequestHandler):
         self.finish(asdict(state))
 
 
-def _ready(asked: ReadyRequest, _context: Context) -> Answer | None:
+def _ready(asked: ReadyRequest) -> Answer | None:
     path, _, query = asked.target.partition("?")
     return Answer.build(HTTPStatus.OK, (), f"ready {query}".encode()) if path == _READY else None
 

@@ -4,3 +4,6 @@ from handlers import health, reference, todos, v0
 
 ROUTES = (*v0.ROUTES, *todos.ROUTES, *health.ROUTES, *reference.ROUTES)
 """Every address the service has."""
+
+CREATIONS = (v0.CREATION, todos.CREATION)
+"""Every POST that stores a new todo."""

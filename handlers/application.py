@@ -5,15 +5,26 @@ from collections.abc import Sequence
 from tornado.routing import URLSpec
 from tornado.web import Application, RequestHandler
 
+from app.httpserver import Later, ReadyRequest
+from handlers.asked import READY_FIELDS
 from handlers.base import BaseHandler, Dependencies, Route
-from handlers.recording import record_request
+from handlers.create_shortcut import CreateShortcut
+from handlers.recording import Answered, record_requests
 from handlers.reference import NotFoundHandler
 
 
 class TodoApplication(Application):
     """Serves the routes."""
 
-    def __init__(self, routes: Sequence[Route], dependencies: Dependencies) -> None:
+    ready_fields = READY_FIELDS
+    """The header fields that `ready` looks at."""
+
+    def __init__(
+        self,
+        routes: Sequence[Route],
+        create: CreateShortcut,
+        dependencies: Dependencies,
+    ) -> None:
         super().__init__(
             [
                 URLSpec(
@@ -28,19 +39,26 @@ class TodoApplication(Application):
         )
         self._metrics = dependencies.metrics
         self.shortcut = dependencies.shortcut
+        self._create = create
+
+    def ready(self, request: ReadyRequest) -> Later | None:
+        """Answer without a RequestHandler; see `app.httpserver.Ready`."""
+        if request.method == "POST":
+            return self._create(request)
+        return self.shortcut(request)
 
     def log_request(self, handler: RequestHandler) -> None:
         """Record an answered request; called by Tornado once for each."""
         if not isinstance(handler, BaseHandler):
             raise TypeError(f"{type(handler).__name__} is no BaseHandler")
-        record_request(
-            self._metrics,
-            method=handler.request.method or "",
+        request = handler.request
+        answered = Answered(
+            method=request.method or "",
             route=handler.route,
-            path=handler.request.path,
+            path=request.path,
             status=handler.get_status(),
-            seconds=handler.request.request_time(),
-            scheme=handler.request.protocol,
-            client_address=handler.request.remote_ip or "",
-            request_id=handler.request_id,
+            scheme=request.protocol,
+            seconds=request.request_time(),
         )
+        clients = ((request.remote_ip or "", handler.request_id),)
+        record_requests(self._metrics, answered, 1, clients)

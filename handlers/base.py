@@ -1,6 +1,5 @@
 """What all handlers share: request ids, bodies, answers, errors."""
 
-import logging
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
@@ -17,16 +16,16 @@ from app.services.absences import Absences
 from app.services.freshness import Reader, Source
 from app.services.health import HealthService
 from app.services.todos import TodoService
+from handlers.creating import Creation
 from handlers.operation import JSON, Operation, operation_of
 from handlers.problems import PROBLEM_JSON, RequestProblem, problem_of
+from handlers.recording import log_if_fault
 from handlers.representation import ALWAYS, CACHE_CONTROL, MISSING, NOT_MODIFIED, Representation
 from handlers.request_ids import request_id
 from handlers.shortcut import Shortcut
 from handlers.validation import parse_json
 
 T = TypeVar("T")
-
-_log = logging.getLogger(__name__)
 
 
 class Dependencies(Struct, frozen=True, kw_only=True):
@@ -128,10 +127,6 @@ class BaseHandler(RequestHandler):
         self.require_media_type()
         return parse_json(bytes(self._body), kind)
 
-    def body_text(self) -> str:
-        """Return the body as text; bytes that are not UTF-8 stand as lone surrogates."""
-        return self._body.decode("utf-8", "surrogateescape")
-
     def require_media_type(self) -> None:
         """Refuse a body in a media type, character set or coding that is not read here."""
         described = self._operation(self.request.method or "")
@@ -151,6 +146,16 @@ class BaseHandler(RequestHandler):
                 f"Send {readable} in UTF-8, not compressed.",
                 headers={header: readable},
             )
+
+    async def create(self, creation: Creation) -> None:
+        """Store the todo that the body describes, and answer."""
+        draft = creation.read(bytes(self._body))
+        todo = await self.dependencies.todos.add(self.owner, draft)
+        self.set_status(creation.status)
+        self.set_header("Location", creation.location(todo.id))
+        for name, value in creation.fields.items():
+            self.set_header(name, value)
+        self.write(creation.render(todo))
 
     def reply(self, status: int, body: Struct, *, tag: str | None = None) -> None:
         """Answer a change with JSON, and with the strong entity tag of what is described."""
@@ -218,9 +223,7 @@ class BaseHandler(RequestHandler):
     def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
         """Log faults of ours with their stack; problems have their access line."""
         problem = problem_of(value, retry_after_seconds=self.dependencies.retry_after_seconds)
-        if problem.code == "internal-error":
-            self.dependencies.metrics.fault()
-            _log.error("fault in %s", self.route, exc_info=value)
+        log_if_fault(self.dependencies.metrics, self.route, problem, value)
 
     def compute_etag(self) -> None:
         """Leave entity tags to `reply`: a digest of every answer is work for nothing."""

@@ -1,49 +1,76 @@
 """What is measured and logged of every request, whoever answers it."""
 
+import logging
+from collections.abc import Iterable
+from typing import NamedTuple
+
 from app import log
 from app.metrics import Metrics
+from handlers.problems import RequestProblem
+
+_log = logging.getLogger(__name__)
 
 
-def record_request(
-    metrics: Metrics,
-    *,
-    method: str,
-    route: str,
-    path: str,
-    status: int,
-    seconds: float | None,
-    scheme: str,
-    client_address: str,
-    request_id: str,
+class Answered(NamedTuple):
+    """What a request was and how it was answered, as far as it can be the same for several."""
+
+    method: str
+    """The method, empty where none could be read."""
+
+    route: str
+    """The template of the address, ``refused`` where the server refused the request."""
+
+    path: str
+    """The path as it was sent, without the query."""
+
+    status: int
+    """The status code of the answer."""
+
+    scheme: str
+    """http or https."""
+
+    seconds: float | None
+    """From the head of the request to the end of its answer; None where the server refused it,
+    whose durations say nothing about the service."""
+
+
+def record_requests(
+    metrics: Metrics, answered: Answered, count: int, clients: Iterable[tuple[str, str]]
 ) -> None:
-    """Measure an answered request and log its line.
+    """Measure answered requests and log their lines.
 
     Args:
-        metrics: where it is counted.
-        method: the method, empty where none could be read.
-        route: the template of the address, ``refused`` where the server refused the request.
-        path: the path as it was sent, without the query.
-        status: the status code of the answer.
-        seconds: from the head of the request to the end of its answer; None where the server
-            refused it, whose durations say nothing about the service.
-        scheme: http or https.
-        client_address: the client's IP address.
-        request_id: names the request in the log and in its answer.
+        metrics: where they are counted.
+        answered: what they were.
+        count: how many there were.
+        clients: for each the client's IP address and the id by which the log and the answer name
+            the request; read only where requests are logged.
     """
+    method, route, path, status, scheme, seconds = answered
     if seconds is None:
         metrics.refused(status)
     else:
-        metrics.request(method=method, route=route, status=status, scheme=scheme, seconds=seconds)
-    if log.access.disabled:
+        metrics.requests(
+            count, method=method, route=route, status=status, scheme=scheme, seconds=seconds
+        )
+    if not log.access.isEnabledFor(logging.INFO):
         return
     fields: dict[str, str | int | float] = {
         "http.request.method": log.shorten(method),
         "http.route": route,
         "url.path": log.shorten(path),
         "http.response.status_code": status,
-        "client.address": client_address,
-        "request_id": request_id,
     }
-    if seconds is not None:
-        fields["duration_ms"] = round(seconds * 1000, 3)
-    log.access.info("request", extra={"fields": fields})
+    duration = {} if seconds is None else {"duration_ms": round(seconds * 1000, 3)}
+    for address, request_id in clients:
+        own = {"client.address": address, "request_id": request_id}
+        log.access.info("request", extra={"fields": {**fields, **own, **duration}})
+
+
+def log_if_fault(
+    metrics: Metrics, route: str, problem: RequestProblem, error: BaseException | None
+) -> None:
+    """Log faults of ours with their stack; other problems have their access line."""
+    if problem.code == "internal-error":
+        metrics.fault()
+        _log.error("fault in %s", route, exc_info=error)

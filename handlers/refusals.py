@@ -3,7 +3,7 @@
 from app.httpserver import Answer, Context, Refusal, Refuse
 from app.metrics import Metrics
 from handlers.problems import PROBLEMS, REFUSALS, RequestProblem
-from handlers.recording import record_request
+from handlers.recording import Answered, record_requests
 from handlers.representation import answer_problem
 from handlers.request_ids import request_id
 
@@ -16,17 +16,15 @@ def refusals(metrics: Metrics) -> Refuse:
     def refuse(refusal: Refusal, context: Context) -> Answer:
         start_line = refusal.start_line
         the_id = request_id(None)
-        record_request(
-            metrics,
+        answered = Answered(
             method="" if start_line is None else start_line.method,
             route="refused",
             path="" if start_line is None else start_line.path.partition("?")[0],
             status=refusal.status,
-            seconds=None,
             scheme=context.protocol,
-            client_address=context.remote_ip,
-            request_id=the_id,
+            seconds=None,
         )
+        record_requests(metrics, answered, 1, ((context.remote_ip, the_id),))
         problem = RequestProblem(
             _CODES[refusal.status], refusal.reason, headers=dict(refusal.fields)
         )

@@ -37,7 +37,7 @@ class Representation:
     """The strong entity tag; empty where there is no such resource."""
     fields: Fields = ()
     """Header fields of its own, such as Link."""
-    _heads: dict[HTTPStatus, tuple[bytes, bytes]] = field(default_factory=dict, repr=False)
+    _answers: dict[HTTPStatus, Answer] = field(default_factory=dict, repr=False)
 
     @property
     def is_missing(self) -> bool:
@@ -66,19 +66,19 @@ class Representation:
         fields = (*self.fields, ("ETag", self.tag))
         return fields if status is NOT_MODIFIED else (*fields, ("Content-Type", JSON))
 
-    def head_of(self, status: HTTPStatus) -> tuple[bytes, bytes]:
-        """Return the head of an answer with status 200 or 304, before and after a request's id."""
-        head = self._heads.get(status)
-        if head is None:
-            head = self._heads[status] = self._build_head(status)
-        return head
+    def answer(self, status: HTTPStatus) -> Answer:
+        """Return the answer with status 200 or 304; a request's own in its head is its id."""
+        answer = self._answers.get(status)
+        if answer is None:
+            answer = self._answers[status] = self._build_answer(status)
+        return answer
 
-    def _build_head(self, status: HTTPStatus) -> tuple[bytes, bytes]:
+    def _build_answer(self, status: HTTPStatus) -> Answer:
         fields = {"X-Request-Id": _ID, **ALWAYS, CACHE_CONTROL[0]: CACHE_CONTROL[1]}
         body = b"" if status is NOT_MODIFIED else self.body
         head = Answer.build(status, (*fields.items(), *self.fields_of(status)), body).head
         before, _, after = head.partition(_ID.encode())
-        return before, after
+        return Answer(before + after, body, own_at=len(before))
 
     def weigh(self) -> int:
         """Return how many bytes it takes, more or less, the heads of its answers included."""

@@ -1,25 +1,31 @@
-"""Answers what is kept ready without a RequestHandler; the server asks here first."""
+"""Answers GETs of what is kept without a RequestHandler."""
 
 import asyncio
+import logging
 from asyncio import Future
 from collections import OrderedDict
-from collections.abc import Awaitable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from time import perf_counter
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from app.errors import TodoError, TodoNotFound
-from app.httpserver import Answer, Context, ReadyRequest
+from app.httpserver import Later, ReadyRequest
 from app.metrics import Metrics
 from app.services.freshness import Found, Reader, Source
+from handlers.asked import Asked
 from handlers.problems import RequestProblem, problem_of
-from handlers.recording import record_request
+from handlers.recording import Answered, record_requests
 from handlers.representation import OK, Representation, answer_problem
-from handlers.request_ids import request_id
+from handlers.request_ids import request_ids
 
 MOST_TARGETS = 4096
 LONGEST_TARGET = 512
 """Together they bound what clients can make this process remember: some 4 MiB."""
+
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 
 
 class Known(NamedTuple):
@@ -36,9 +42,6 @@ class Shortcut:
     The ordinary road does everything else. Both send the same bytes, but for Date and the id.
     """
 
-    fields = ("x-request-id", "if-none-match")
-    """The header fields that answers depend on; of the others none changes what is sent."""
-
     def __init__(
         self, reader: Reader[Representation], metrics: Metrics, *, retry_after_seconds: int
     ) -> None:
@@ -46,7 +49,7 @@ class Shortcut:
         self._retry_after_seconds = retry_after_seconds
         self._metrics = metrics
         self._known: OrderedDict[str, Known] = OrderedDict()
-        self._visits: dict[Future[str | None], list[_Visit]] = {}
+        self._gathering: dict[str, _Visits] = {}
 
     def remember(self, target: str, route: str, source: Source[Representation]) -> None:
         """Take the shortcut from now on where this target is asked for."""
@@ -55,86 +58,128 @@ class Shortcut:
             if len(self._known) > MOST_TARGETS:
                 self._known.popitem(last=False)
 
-    def __call__(self, request: ReadyRequest, context: Context) -> Awaitable[Answer | None] | None:
-        """Return the answer when its freshness is proved; see `app.httpserver.Ready`."""
+    def __call__(self, request: ReadyRequest) -> Later | None:
+        """Return the answer to come when its freshness is proved; see `app.httpserver.Ready`."""
         known = self._known.get(request.target)
         if known is None:
             return None
         self._known.move_to_end(request.target)
-        answer: Future[Answer | None] = asyncio.get_running_loop().create_future()
-        proof = self._reader.prove(known.source.scope)
-        visits = self._visits.get(proof)
+        scope = known.source.scope
+        visits = self._gathering.get(scope)
         if visits is None:
-            visits = self._visits[proof] = []
-            proof.add_done_callback(self._proved)
-        visits.append(_Visit(request, context, known, perf_counter(), answer))
-        return answer
+            visits = self._gathering[scope] = _Visits(self, scope)
+            self._reader.prove(scope, visits)
+        return visits.join(request, known)
 
-    def _proved(self, proof: "Future[str | None]") -> None:
-        stamp = proof.result()
-        for visit in self._visits.pop(proof):
-            kept = self._reader.recall(visit.known.source, stamp)
-            if kept is not None:
-                self._answer(visit, kept)
-            else:
-                reading = asyncio.ensure_future(self._reader.read_on(visit.known.source, stamp))
-                reading.add_done_callback(partial(self._have_read, visit))
+    def leave(self, scope: str) -> None:
+        """Let those who come now gather anew."""
+        del self._gathering[scope]
+
+    def hear(self, visits: "Iterable[_Visit]", stamp: str | None) -> None:
+        """Answer those who have asked about a scope, now that its stamp is known."""
+        for visit in visits:
+            self._guarded(self._serve, visit, stamp)
+
+    def _guarded(self, function: Callable[["_Visit", T], None], visit: "_Visit", what: T) -> None:
+        """Call what answers a visit; nobody may wait for ever because it fails."""
+        try:
+            function(visit, what)
+        except Exception:  # noqa: BLE001 - the ordinary road tries again, and says 500 if it must.
+            _log.exception("fault on the short cut to %s", visit.known.route)
+            visit.later.decline()
+
+    def _serve(self, visit: "_Visit", stamp: str | None) -> None:
+        source, readers = visit.known.source, visit.later.clients
+        kept = self._reader.recall(source, stamp, readers=readers)
+        if kept is not None:
+            self._answer(visit, kept)
+            return
+        reading = asyncio.ensure_future(self._reader.read_on(source, stamp, readers=readers))
+        reading.add_done_callback(partial(self._guarded, self._have_read, visit))
 
     def _have_read(self, visit: "_Visit", reading: "Future[Found[Representation]]") -> None:
         error = None if reading.cancelled() else reading.exception()
         if isinstance(error, TodoError):
             self._answer_problem(visit, error)
         elif error is not None or reading.cancelled():
-            visit.send(None)  # A fault of ours: the ordinary road meets it as well, and logs it.
+            visit.later.decline()  # A fault of ours: the ordinary road meets it too, and logs it.
         else:
             self._answer(visit, reading.result().body)
 
     def _answer(self, visit: "_Visit", kept: Representation) -> None:
-        asked_id, none_match = visit.request.values
+        asked = Asked(*visit.request.values)
         if kept.is_missing:
             self._answer_problem(visit, TodoNotFound())
             return
         status = OK
-        if none_match is not None:
+        if asked.none_match is not None:
             try:
-                status = kept.heed({"If-None-Match": none_match})
+                status = kept.heed({"If-None-Match": asked.none_match})
             except RequestProblem as problem:
                 self._answer_problem(visit, problem)
                 return
-        the_id = request_id(asked_id)
-        before, after = kept.head_of(status)
-        body = kept.body if status is OK else b""
-        self._send(
-            visit, the_id, status, Answer(b"%b%b%b" % (before, the_id.encode(), after), body)
-        )
+        ids = request_ids(asked.request_id, visit.later.clients)
+        self._record(visit, ids, status)
+        visit.later.answer(kept.answer(status), ids)
 
     def _answer_problem(self, visit: "_Visit", error: Exception) -> None:
         problem = problem_of(error, retry_after_seconds=self._retry_after_seconds)
-        the_id = request_id(visit.request.values[0])
-        self._send(visit, the_id, problem.status, answer_problem(problem, the_id))
+        ids = request_ids(Asked(*visit.request.values).request_id, visit.later.clients)
+        self._record(visit, ids, problem.status)
+        visit.later.answer_each(answer_problem(problem, an_id.decode()) for an_id in ids)
 
-    def _send(self, visit: "_Visit", the_id: str, status: int, answer: Answer) -> None:
-        visit.send(answer)
-        record_request(
+    def _record(self, visit: "_Visit", ids: Sequence[bytes], status: int) -> None:
+        contexts = visit.later.contexts
+        record_requests(
             self._metrics,
-            method=visit.request.method,
-            route=visit.known.route,
-            path=visit.known.path,
-            status=status,
-            seconds=perf_counter() - visit.started,
-            scheme=visit.context.protocol,
-            client_address=visit.context.remote_ip,
-            request_id=the_id,
+            Answered(
+                method=visit.request.method,
+                route=visit.known.route,
+                path=visit.known.path,
+                status=status,
+                scheme=next(visit.later.contexts).protocol,
+                seconds=perf_counter() - visit.started,
+            ),
+            visit.later.clients,
+            (
+                (context.remote_ip, an_id.decode())
+                for context, an_id in zip(contexts, ids, strict=True)
+            ),
         )
+
+
+class _Visits:
+    """All who ask about a scope at one moment; `app.services.freshness.Asker`."""
+
+    __slots__ = ("_by_request", "_scope", "_shortcut")
+
+    def __init__(self, shortcut: Shortcut, scope: str) -> None:
+        self._shortcut = shortcut
+        self._scope = scope
+        self._by_request: dict[ReadyRequest, _Visit] = {}
+
+    def join(self, request: ReadyRequest, known: Known) -> Later:
+        """Return what all who ask the same get."""
+        visit = self._by_request.get(request)
+        if visit is None:
+            visit = self._by_request[request] = _Visit(request, known, perf_counter(), Later())
+        return visit.later
+
+    def close(self) -> int:
+        """See `Asker.close`."""
+        self._shortcut.leave(self._scope)
+        for visit in self._by_request.values():
+            visit.later.close()
+        return sum(visit.later.clients for visit in self._by_request.values())
+
+    def hear(self, stamp: str | None) -> None:
+        """See `Asker.hear`."""
+        self._shortcut.hear(self._by_request.values(), stamp)
 
 
 class _Visit(NamedTuple):
     request: ReadyRequest
-    context: Context
     known: Known
     started: float
-    answer: "Future[Answer | None]"
-
-    def send(self, answer: Answer | None) -> None:
-        if not self.answer.done():
-            self.answer.set_result(answer)
+    """By the first of them."""
+    later: Later

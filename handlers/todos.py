@@ -1,9 +1,11 @@
 """The todo resources, at ``/v1/todos``."""
 
 from functools import partial
+from http import HTTPStatus
 from typing import Annotated, Literal
 from urllib.parse import urlencode
 
+import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from app.domain.page import TodoQuery, decode_cursor
@@ -12,9 +14,10 @@ from app.errors import TodoNotFound
 from app.services.todos import TodoService
 from handlers.base import BaseHandler, Route
 from handlers.conditions import rev_condition
+from handlers.creating import Creation
 from handlers.operation import JSON, MERGE_PATCH, Answer, Body, Operation, operation
 from handlers.representation import Representation, represent
-from handlers.validation import parse_query
+from handlers.validation import parse_json, parse_query
 from handlers.wire import TodoPage, TodoView, entity_tag, page_view, view
 
 
@@ -63,9 +66,8 @@ class TodoListHandler(BaseHandler):
     )
     async def post(self) -> None:
         """Store a new todo and answer with it."""
-        todo = await self.dependencies.todos.add(self.owner, self.json_body(TodoDraft))
-        self.set_header("Location", f"/v1/todos/{todo.id}")
-        self.reply(201, view(todo), tag=entity_tag(todo))
+        self.require_media_type()
+        await self.create(CREATION)
 
 
 class TodoHandler(BaseHandler):
@@ -135,6 +137,16 @@ async def _page(todos: TodoService, asked: ListParameters, query: TodoQuery) -> 
 async def _todo(todos: TodoService, owner: str, todo_id: str) -> Representation:
     todo = await todos.fetch(owner, todo_id)
     return represent(view(todo), tag=entity_tag(todo))
+
+
+CREATION = Creation(
+    target="/v1/todos",
+    media_type=JSON,
+    read=partial(parse_json, kind=TodoDraft),
+    status=HTTPStatus.CREATED,
+    fields={"ETag": '"1"', "Content-Type": JSON},  # A new todo is at its first revision.
+    render=lambda todo: msgspec.json.encode(view(todo)),
+)
 
 
 def _query(asked: ListParameters, owner: str) -> TodoQuery:

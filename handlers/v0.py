@@ -2,6 +2,7 @@
 
 import re
 from functools import partial
+from http import HTTPStatus
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -9,6 +10,7 @@ from msgspec import Meta, Struct
 from app.domain.todo import Content, TodoDraft
 from app.services.todos import TodoService
 from handlers.base import BaseHandler, Route
+from handlers.creating import Creation
 from handlers.operation import FORM, Answer, Body, Operation, operation
 from handlers.representation import Representation, represent
 from handlers.validation import convert_parameters, parse_pairs, refuse_parameter
@@ -83,8 +85,9 @@ class ArticleListHandler(BaseHandler):
     )
     async def post(self) -> None:
         """Store the form's ``content`` as a new todo."""
-        todo = await self.dependencies.todos.add(self.owner, self._draft())
-        self.set_header("Location", f"/v1/todos/{todo.id}")
+        if "Content-Type" in self.request.headers:  # A POST of nothing lacks its content only.
+            self.require_media_type()
+        await self.create(CREATION)
 
     def _start(self) -> int:
         text = self.get_query_argument("start", "0", strip=False)
@@ -100,12 +103,6 @@ class ArticleListHandler(BaseHandler):
                 f"is above {limit}: follow the cursors of /v1/todos to go deeper",
             )
         return int(digits)
-
-    def _draft(self) -> TodoDraft:
-        if "Content-Type" in self.request.headers:  # A POST of nothing lacks its content only.
-            self.require_media_type()
-        form = convert_parameters(parse_pairs(self.body_text()), ArticleForm)
-        return TodoDraft(form.content)
 
 
 class ArticleFinishHandler(BaseHandler):
@@ -136,6 +133,22 @@ class ArticleTodoHandler(BaseHandler):
     async def delete(self, todo_id: str) -> None:
         """Delete the todo."""
         await self.dependencies.todos.delete(self.owner, todo_id)
+
+
+def _draft(body: bytes) -> TodoDraft:
+    # Bytes that are not UTF-8 stand as lone surrogates, which `parse_pairs` refuses.
+    pairs = parse_pairs(body.decode("utf-8", "surrogateescape"))
+    return TodoDraft(convert_parameters(pairs, ArticleForm).content)
+
+
+CREATION = Creation(
+    target="/todo",
+    media_type=FORM,
+    read=_draft,
+    status=HTTPStatus.OK,
+    fields={},
+    render=lambda _todo: b"",
+)
 
 
 async def _page(todos: TodoService, owner: str, start: int) -> Representation:

@@ -5,12 +5,14 @@ BROKEN_DEFENCE=marks python tests/freshness_broken_service.py --port 8000 ...
 
 import os
 import sys
-from asyncio import Future  # noqa: TC003 - beside what is used.
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from app.cache.channel import RedisAway
+from app.cache.proofs import Asked
 from app.cache.redis_stamps import RedisStamps
 from app.cli import run
 from app.services.freshness import Write
@@ -18,16 +20,24 @@ from app.services.freshness import Write
 
 def without_proof() -> None:
     """Believe for ever the first stamp that was proved."""
-    prove = RedisStamps.prove
-    believed: dict[str, Future[str | None]] = {}
+    ask, hear = RedisStamps._ask, RedisStamps._hear
+    believed: dict[str, bytes] = {}
 
-    def believe(self: RedisStamps, scope: str) -> "Future[str | None]":
-        known = believed.get(scope)
-        if known is None or (known.done() and known.result() is None):
-            known = believed[scope] = prove(self, scope)
-        return known
+    def ask_once(self: RedisStamps, asked: Asked, requests: int) -> None:
+        stamps = list(map(believed.get, asked))
+        if None in stamps:
+            ask(self, asked, requests)
+        else:
+            hear(self, asked, [*stamps, None])
 
-    RedisStamps.prove = believe  # type: ignore[method-assign]
+    def believe(self: RedisStamps, asked: Asked, answer: Any) -> None:
+        if not isinstance(answer, RedisAway):
+            told = zip(asked, answer[:-1], strict=True)
+            believed.update((scope, stamp) for scope, stamp in told if stamp is not None)
+        hear(self, asked, answer)
+
+    RedisStamps._ask = ask_once  # type: ignore[method-assign]
+    RedisStamps._hear = believe  # type: ignore[method-assign]
 
 
 def without_marks() -> None:

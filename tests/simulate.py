@@ -1,8 +1,8 @@
 """Runs the cache's protocol through random interleavings, in virtual time.
 
-The code is the real one of `app.cache` and `app.services.writing`; Redis, MongoDB, the network, the
-clock and the processes are simulated. An interleaving is one short run of a few processes, clients
-and faults, drawn from its seed.
+The code is the real one of `app.cache`, `app.services.writing` and `handlers.shortcut`; Redis,
+MongoDB, the network, the clock and the processes are simulated. An interleaving is one short run of
+a few processes, clients and faults, drawn from its seed.
 
     python tests/simulate.py --interleavings 1000000 --processes 2
     python tests/simulate.py --defences

@@ -77,8 +77,8 @@ class SimulatedMongo:
     def is_refused(self, marked_at: float) -> bool:
         """Tell whether a write comes too late to be done before its mark's deadline.
 
-        A process that is stopped between the two can do this to the real one: race 24 of
-        docs/consistency.md, which is not promised against.
+        A process that is stopped between the two can do this to the real one: see "What is not
+        promised" in docs/consistency.md.
         """
         return not self._is_late and self._timeline.now > marked_at + SLACK_SECONDS
 

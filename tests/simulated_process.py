@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from simulated_mongo import (
     SimulatedRepository,
 )
 from simulated_server import RedisServer, SimulatedChannel
+from simulated_shortcut import Text, Visits
 
 from app.cache.answers import Answers
 from app.cache.bodies import Bodies, Codec
@@ -27,19 +29,29 @@ from app.services.writing import Creates, announced
 PATIENCE_SECONDS = 0.5
 BUDGET_BYTES = 1 << 20
 
+_SHORT = 0.6
+"""Part of the reads that take the short cut."""
+
 
 class Writer:
-    """The stamps as one write sees them; knows what the write is called."""
+    """The stamps as writes see them; knows what the write is called whose task asks."""
+
+    _write: ContextVar[Write] = ContextVar("write")
 
     def __init__(self, stamps: Stamps) -> None:
         self._stamps = stamps
-        self.write = Write("")
+
+    @property
+    def write(self) -> Write:
+        """The name of the write that is carried out by this task."""
+        return self._write.get(Write(""))
 
     async def mark(self, scopes: Collection[str]) -> Write:
         """See `Stamps`."""
         # A set's order is another in each run of Python.
-        self.write = await self._stamps.mark(sorted(scopes))
-        return self.write
+        write = await self._stamps.mark(sorted(scopes))
+        self._write.set(write)
+        return write
 
     async def done(self, scopes: Collection[str], write: Write) -> None:
         """See `Stamps`."""
@@ -67,7 +79,7 @@ class Uncounted:
     def __getattr__(self, name: str) -> "Uncounted":
         return self
 
-    def __call__(self, *_: object) -> None:
+    def __call__(self, *_: object, **__: object) -> None:
         """Do nothing."""
 
 
@@ -131,22 +143,30 @@ class SimulatedProcess:
                 channel,
                 stamps=stamps,
                 operation_time=self.operation_time,
-                codec=Codec(bytes, bytes),
+                codec=Codec(bytes, Text),
                 largest_bytes=1000,
                 seconds=60.0,
                 metrics=metrics,
             )
             bodies._name = name
         self._reads = build.reads(self._stamps, answers, bodies, metrics)
+        self._visits = Visits(self._reads, metrics, loop)
         self._creator = build.writer(self._stamps)
         repository: Any = self
         self._creates = Creates(repository, self._creator, waiting_limit=100, metrics=metrics)
 
     async def read(self, scope: str, operation: Operation) -> None:
-        """Read todos through the cache."""
+        """Read todos through the cache, on one of the two roads."""
         todos = operation.todos
-        source = Source(scope, ",".join(todos), lambda: self._repository.read(todos))
-        body, _ = await self._reads.read(source)
+
+        async def load() -> Text:
+            return Text(await self._repository.read(todos))
+
+        source = Source(scope, ",".join(todos), load)
+        if self.loop.timeline.random.random() < _SHORT:
+            body = await self._visits.read(source)
+        else:
+            body, _ = await self._reads.read(source)
         operation.versions = dict(zip(todos, map(int, body.split(b",")), strict=True))
 
     async def revise(self, scope: str, operation: Operation) -> None:

@@ -2,12 +2,14 @@
 
 from asyncio import Future
 from collections import deque
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from simulated_loop import SimulatedLoop, Timeline
 from simulated_redis import RedisScripts
 
-from app.cache.channel import RedisAway
+from app.cache.channel import RedisAway, Then
 from app.cache.redis_scripts import MARK
 
 TIMEOUT_SECONDS = 0.5
@@ -109,7 +111,7 @@ class _Connection:
         self.arrival = 0.0
         self.answered = 0.0
         self.is_lost = False
-        self.unanswered: deque[Future[Any]] = deque()
+        self.unanswered: deque[Then] = deque()
 
 
 class SimulatedChannel:
@@ -125,22 +127,32 @@ class SimulatedChannel:
         self.prefix = server.prefix
         server.add(self)
 
-    def call(self, command: str, *keys: Any) -> Future[Any]:
+    def ask(self, command: Sequence[Any], then: Then) -> None:
         """Send a command."""
-        return self.run_script(command, keys, ())
+        name, *keys = command
+        self._send(name, keys, (), then)
+
+    def call(self, *command: Any) -> Future[Any]:
+        """Send a command."""
+        future = self._loop.create_future()
+        self.ask(command, partial(_settle, future))
+        return future
 
     def run_script(self, script: str, keys: Any, arguments: Any) -> Future[Any]:
-        """Send a script, or the name of a command."""
+        """Send a script."""
         future = self._loop.create_future()
+        self._send(script, keys, arguments, partial(_settle, future))
+        return future
+
+    def _send(self, script: str, keys: Any, arguments: Any, then: Then) -> None:
         connection = self._connection
         if connection is None or self._loop.is_dead:
-            _settle(future, RedisAway())
-            return future
-        connection.unanswered.append(future)
+            then(RedisAway())
+            return
+        connection.unanswered.append(then)
         connection.arrival = max(connection.arrival, self._timeline.now + self._timeline.delay())
         self._timeline.at(connection.arrival, self._arrive, connection, script, keys, arguments)
         self.watch()
-        return future
 
     def watch(self) -> None:
         """Give the connection up in time when the server stays silent."""
@@ -190,15 +202,15 @@ class SimulatedChannel:
 
     def _answer(self, connection: _Connection, answer: Any) -> None:
         if not connection.is_lost:
-            self._loop.call_soon(_settle, connection.unanswered.popleft(), answer)
+            self._loop.call_soon(connection.unanswered.popleft(), answer)
 
     def _lose(self, connection: _Connection) -> None:
         if connection.is_lost:
             return
         connection.is_lost = True
         self._connection = None
-        for future in connection.unanswered:
-            self._loop.call_soon(_settle, future, RedisAway())
+        for then in connection.unanswered:
+            self._loop.call_soon(then, RedisAway())
         self._connect()
 
     def _connect(self) -> None:

@@ -119,12 +119,12 @@ class World:
             for number in range(self._clients):
                 self._go_on(number)
             self.timeline.run(lambda: self._clients > 0)
+            stuck = [f"{operation} never ended" for operation in self._under_way]
         finally:
             asyncio._set_running_loop(None)
             for process in (*self._processes, *self._old):
                 process.loop.close()
         violations = self.history.violations(is_strict=self.kind.is_strict)
-        stuck = [f"{operation} never ended" for operation in self._under_way]
         return violations + [Violation(self.timeline.steps, text) for text in stuck]
 
     def _draw_scopes(self) -> dict[str, tuple[str, ...]]:

@@ -28,9 +28,12 @@ class Ledger:
         self.done_error: Exception | None = None
         self.may_be_done = asyncio.Event()
         self.may_be_done.set()
+        self.may_be_marked = asyncio.Event()
+        self.may_be_marked.set()
 
     async def mark(self, scopes: Collection[str]) -> Write:
         await asyncio.sleep(0)
+        await self.may_be_marked.wait()
         if self.mark_error is not None:
             raise self.mark_error
         self.told.append(f"mark {' '.join(sorted(scopes))}")
@@ -73,7 +76,7 @@ def make_creates(
     )
 
 
-async def start(creates: Creates, *todos: Todo) -> list[asyncio.Task[None]]:
-    tasks = [asyncio.create_task(creates.add(one)) for one in todos]
+async def start(creates: Creates, *todos: Todo) -> list[asyncio.Future[None]]:
+    tasks = [creates.add(one) for one in todos]
     await turn_loop()
     return tasks

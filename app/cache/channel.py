@@ -1,7 +1,7 @@
 """One connection to Redis: ordered, pipelined, never waited for longer than its deadline.
 
 redis-py's asyncio client takes a connection out of a pool and some 100 us for every command. The
-freshness of every answer is proved on this one, so a command here is one write and one future.
+freshness of every answer is proved on this one, so a command here is one write and one callback.
 """
 
 import asyncio
@@ -9,9 +9,10 @@ import logging
 import ssl
 from asyncio import Future
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from random import random
 from typing import Any, cast
 
@@ -29,6 +30,7 @@ _EVICTS_ANYTHING = "allkeys"
 _RUN_ID_DIGITS = 8
 
 Argument = str | bytes | int
+Then = Callable[[Any], None]
 
 
 class RedisAway(Exception):
@@ -139,12 +141,18 @@ class RedisChannel:
                 self._connection = None
                 connection.close()
 
+    def ask(self, command: Sequence[Argument], then: Then) -> None:
+        """Send a command; ``then`` is called with its answer or `RedisAway`, and must not raise."""
+        if self._connection is None:
+            then(RedisAway("not connected"))
+        else:
+            self._connection.ask(command, then)
+
     def call(self, *command: Argument) -> "Future[Any]":
         """Send a command; the future has its answer or `RedisAway`."""
-        connection = self._connection
-        if connection is None:
-            return _away("not connected")
-        return connection.call(command)
+        answer: Future[Any] = asyncio.get_running_loop().create_future()
+        self.ask(command, partial(_settle, answer))
+        return answer
 
     def run_script(
         self, script: str, keys: Sequence[Argument], arguments: Sequence[Argument]
@@ -176,21 +184,21 @@ class RedisChannel:
 
     async def _greet(self, connection: "_Connection") -> None:
         if self._address.login:
-            await connection.call(("AUTH", *self._address.login))
-        await connection.call(("SELECT", self._address.database))
-        await connection.call(("CLIENT", "SETNAME", "tornado-todo"))
+            await connection.call("AUTH", *self._address.login)
+        await connection.call("SELECT", self._address.database)
+        await connection.call("CLIENT", "SETNAME", "tornado-todo")
         with suppress(RedisAway):  # Hosted ones do not tell.
-            policy = await connection.call(("CONFIG", "GET", "maxmemory-policy"))
+            policy = await connection.call("CONFIG", "GET", "maxmemory-policy")
             if len(policy) > 1 and policy[1].startswith(_EVICTS_ANYTHING.encode()):
                 raise ConnectionError(
                     f"its maxmemory-policy is {policy[1].decode()}, which may evict the marks of "
                     "open writes: volatile-ttl is the one to set"
                 )
         self._hashes = {
-            script: (await connection.call(("SCRIPT", "LOAD", script))).decode()
+            script: (await connection.call("SCRIPT", "LOAD", script)).decode()
             for script in _SCRIPTS
         }
-        information = await connection.call(("INFO", "server"))
+        information = await connection.call("INFO", "server")
         run_id = information.partition(b"run_id:")[2][:_RUN_ID_DIGITS].decode()
         self.prefix = f"todo:{run_id}:"
 
@@ -200,24 +208,28 @@ class _Connection(asyncio.Protocol):
         self._loop = loop
         self._timeout_seconds = timeout_seconds
         self._reader = hiredis.Reader(replyError=RedisAway)
-        self._unanswered: deque[tuple[Future[Any], float]] = deque()
+        self._unanswered: deque[tuple[Then, float]] = deque()
         self._check: asyncio.TimerHandle | None = None
-        self._suspect: Future[Any] | None = None
+        self._suspect: Then | None = None
         self.lost = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
 
-    def call(self, command: Sequence[Argument]) -> "Future[Any]":
+    def ask(self, command: Sequence[Argument], then: Then) -> None:
         if self.lost.is_set():
-            return _away("the connection is lost")
-        future: Future[Any] = self._loop.create_future()
-        self._unanswered.append((future, self._loop.time()))
+            then(RedisAway("the connection is lost"))
+            return
         packed = hiredis.pack_command(tuple(command))  # type: ignore[arg-type]
+        self._unanswered.append((then, self._loop.time()))
         self._transport.write(packed)
         if self._check is None:
             self._check = self._loop.call_later(self._timeout_seconds, self._look_at_oldest)
-        return future
+
+    async def call(self, *command: Argument) -> Any:
+        answer: Future[Any] = self._loop.create_future()
+        self.ask(command, partial(_settle, answer))
+        return await answer
 
     def data_received(self, data: bytes) -> None:
         self._reader.feed(data)
@@ -229,9 +241,8 @@ class _Connection(asyncio.Protocol):
                 return
             if answer is False or not self._unanswered:
                 return
-            future, _ = self._unanswered.popleft()
-            if not future.done():
-                _answer(future, answer)
+            then, _ = self._unanswered.popleft()
+            then(answer)
             if isinstance(answer, RedisAway) and str(answer).startswith("NOSCRIPT"):
                 self.close()  # Somebody has thrown our scripts away; the next one loads them.
 
@@ -240,9 +251,8 @@ class _Connection(asyncio.Protocol):
         if self._check is not None:
             self._check.cancel()
         while self._unanswered:
-            future, _ = self._unanswered.popleft()
-            if not future.done():
-                _answer(future, RedisAway("the connection is lost"))
+            then, _ = self._unanswered.popleft()
+            then(RedisAway("the connection is lost"))
 
     def close(self) -> None:
         """Close at once; what is unanswered fails."""
@@ -266,15 +276,11 @@ class _Connection(asyncio.Protocol):
         )
 
 
-def _answer(future: "Future[Any]", answer: Any) -> None:
+def _settle(future: "Future[Any]", answer: Any) -> None:
+    if future.done():  # Whoever waited has been cancelled.
+        return
     if isinstance(answer, RedisAway):
         future.set_exception(answer)
         future.exception()  # Seen: some callers do not wait for the answer.
     else:
         future.set_result(answer)
-
-
-def _away(why: str) -> "Future[Any]":
-    future: Future[Any] = asyncio.get_running_loop().create_future()
-    _answer(future, RedisAway(why))
-    return future

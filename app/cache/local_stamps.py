@@ -1,14 +1,13 @@
 """Stamps of the only process."""
 
-import asyncio
-from asyncio import Future
 from collections import defaultdict
 from collections.abc import Callable, Collection
 from itertools import count
 
 from app.cache import scope as protocol
+from app.cache.proofs import Asked, Proofs, tell
 from app.cache.scope import Scope
-from app.services.freshness import Write
+from app.services.freshness import Asker, Write
 
 
 class LocalStamps:
@@ -24,19 +23,22 @@ class LocalStamps:
         self._monotonic = monotonic
         self._scopes: defaultdict[str, Scope] = defaultdict(Scope)
         self._names = map("{:x}".format, count())
+        self._proofs = Proofs(self._answer)
 
-    def prove(self, scope: str) -> "Future[str | None]":
-        """Return the stamp that the scope has."""
-        proof: Future[str | None] = asyncio.get_running_loop().create_future()
-        proof.set_result(
-            protocol.open_for_reading(
+    def prove(self, scope: str, asker: Asker) -> None:
+        """Tell the stamp that the scope has, in the loop's next turn."""
+        self._proofs.add(scope, asker)
+
+    def _answer(self, asked: Asked, _requests: int) -> None:
+        self._proofs.answered()
+        for scope, askers in asked.items():
+            stamp = protocol.open_for_reading(
                 self._scopes[scope],
                 now=self._monotonic(),
                 is_settled=True,  # Nobody wrote before this process began.
                 stamp=next(self._names),
             )
-        )
-        return proof
+            tell(askers, stamp)
 
     async def mark(self, scopes: Collection[str]) -> Write:
         """Announce a write; see `Stamps`."""

@@ -9,7 +9,7 @@ from app.cache.answers import Answers
 from app.cache.bodies import Bodies
 from app.cache.channel import RedisAway
 from app.metrics import Metrics
-from app.services.freshness import Found, Level, Source, Stamps
+from app.services.freshness import Asker, Found, Level, OneAsker, Source, Stamps
 
 T = TypeVar("T")
 
@@ -42,33 +42,34 @@ class Reads(Generic[T]):
         self._fills: dict[Hashable, Future[Found[T]]] = {}
         self._loads: dict[Hashable, _Loads[T]] = {}
 
-    def prove(self, scope: str) -> "Future[str | None]":
-        """Return the scope's stamp; see `Stamps.prove`."""
-        return self._stamps.prove(scope)
+    def prove(self, scope: str, asker: Asker) -> None:
+        """Tell the scope's stamp; see `Stamps.prove`."""
+        self._stamps.prove(scope, asker)
 
-    def recall(self, source: Source[T], stamp: str | None) -> T | None:
+    def recall(self, source: Source[T], stamp: str | None, *, readers: int = 1) -> T | None:
         """Return what this process keeps of a source, under a stamp that was just proved."""
         if stamp is None:
             return None
         body = self._answers.get(source.scope, stamp, source.key)
         if body is not None:
-            self._metrics.cache("answers", "hit")
+            self._metrics.cache("answers", "hit", readers)
         return body
 
     async def read(self, source: Source[T]) -> Found[T]:
         """Return a source's body; raises what its ``load`` raises."""
-        # Who is cancelled must not take the proof from those who share it.
-        return await self.read_on(source, await asyncio.shield(self.prove(source.scope)))
+        asker = OneAsker()
+        self.prove(source.scope, asker)
+        return await self.read_on(source, await asker.stamp)
 
-    async def read_on(self, source: Source[T], stamp: str | None) -> Found[T]:
+    async def read_on(self, source: Source[T], stamp: str | None, *, readers: int = 1) -> Found[T]:
         """Return a source's body when its scope's stamp has just been proved, or could not be."""
         if stamp is None:
-            self._metrics.cache("answers", "bypass")
+            self._metrics.cache("answers", "bypass", readers)
             return Found(await self._load_anew(source), Level.BYPASS)
-        body = self.recall(source, stamp)
+        body = self.recall(source, stamp, readers=readers)
         if body is not None:
             return Found(body, Level.PROCESS)
-        self._metrics.cache("answers", "miss")
+        self._metrics.cache("answers", "miss", readers)
         # Those who join have proved the same stamp: what was read under it is current for them.
         fill = self._fills.get((stamp, source.key))
         if fill is None:

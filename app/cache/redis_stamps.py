@@ -10,10 +10,11 @@ from math import inf
 from typing import Any
 
 from app.cache.channel import RedisAway, RedisChannel
+from app.cache.proofs import Asked, Proofs, tell
 from app.cache.redis_scripts import DONE, MARK, OPEN
 from app.errors import StorageUnavailable
 from app.metrics import Metrics
-from app.services.freshness import OperationTime, Write
+from app.services.freshness import Asker, OperationTime, Write
 
 _RETRY_SECONDS = 0.05
 """Between two attempts to reach Redis: a restarted one is back in a fraction of a second."""
@@ -54,60 +55,51 @@ class RedisStamps:
         self._mark_milliseconds = round(mark_seconds * 1000)
         self._patience_seconds = patience_seconds
         self._metrics = metrics
-        # What has been asked in this turn of the loop.
-        self._asked: dict[str, Future[str | None]] = {}
-        self._requests = 0
+        self._proofs = Proofs(self._ask)
         # No stamp and no write is ever named twice, by whatever process.
         self._names = map(f"{secrets.token_hex(8)}-{{:x}}".format, count())
 
-    def prove(self, scope: str) -> "Future[str | None]":
-        """Return the stamp that the scope has at some time after this call.
+    def prove(self, scope: str, asker: Asker) -> None:
+        """Tell the scope's stamp; all that ask while a question is out share the next one."""
+        self._proofs.add(scope, asker)
 
-        All that ask in one turn of the loop share one command; those who ask for one scope share
-        the future too, so nobody may cancel it.
-        """
-        self._requests += 1
-        proof = self._asked.get(scope)
-        if proof is None:
-            loop = asyncio.get_running_loop()
-            if not self._asked:
-                loop.call_soon(self._send)
-            proof = self._asked[scope] = loop.create_future()
-        return proof
+    def _ask(self, asked: Asked, requests: int) -> None:
+        self._metrics.proof(requests)
+        keys = (*map(self._stamp_key, asked), self.operation_time_key)
+        self._channel.ask(("MGET", *keys), partial(self._hear, asked))
 
-    def _send(self) -> None:
-        asked, self._asked = self._asked, {}
-        self._metrics.proof(self._requests)
-        self._requests = 0
-        answer = self._channel.call("MGET", *map(self._stamp_key, asked))
-        answer.add_done_callback(partial(self._hear, asked))
-
-    def _hear(self, asked: "dict[str, Future[str | None]]", answer: "Future[Any]") -> None:
-        if answer.exception() is not None:
+    def _hear(self, asked: Asked, answer: Any) -> None:
+        self._proofs.answered()
+        if isinstance(answer, RedisAway):
             self._metrics.unproved("redis_away")
-            for proof in asked.values():
-                _settle(proof, None)
+            for askers in asked.values():
+                tell(askers, None)
             return
-        for (scope, proof), stamp in zip(asked.items(), answer.result(), strict=True):
+        *stamps, newest = answer
+        # What is read under these stamps must be as new as the writes that made way for them.
+        self._operation_time.hear_of(int(newest or 0))
+        for (scope, askers), stamp in zip(asked.items(), stamps, strict=True):
             if stamp is not None:
-                _settle(proof, stamp.decode())
+                tell(askers, stamp.decode())
             else:
-                self._open(scope).add_done_callback(partial(self._opened, proof))
+                self._open(scope).add_done_callback(partial(self._opened, askers))
 
     def _open(self, scope: str) -> "Future[Any]":
         return self._channel.run_script(
             OPEN, self._keys(scope), (next(self._names), self._mark_milliseconds)
         )
 
-    def _opened(self, proof: "Future[str | None]", answer: "Future[Any]") -> None:
+    def _opened(self, askers: list[Asker], answer: "Future[Any]") -> None:
         stamp: tuple[bytes, ...] = ()
-        if answer.exception() is None:
+        if answer.exception() is not None:
+            self._metrics.unproved("redis_away")
+        else:
             newest, *stamp = answer.result()
             # Whoever must ask the database now shall not be told of the past.
             self._operation_time.hear_of(int(newest or 0))
-        if not stamp:
-            self._metrics.unproved("writing")
-        _settle(proof, stamp[0].decode() if stamp else None)
+            if not stamp:
+                self._metrics.unproved("writing")
+        tell(askers, stamp[0].decode() if stamp else None)
 
     async def mark(self, scopes: Collection[str]) -> Write:
         """Announce a write; see `Stamps`."""
@@ -174,8 +166,3 @@ class RedisStamps:
 
     def _stamp_key(self, scope: str) -> str:
         return f"{self._channel.prefix}{self._namespace}:s:{scope}"
-
-
-def _settle(proof: "Future[str | None]", stamp: str | None) -> None:
-    if not proof.done():  # Who shares it may have been cancelled while it waited.
-        proof.set_result(stamp)

@@ -35,9 +35,10 @@ What it does that Tornado's own server does not:
 
     hello = Answer.build(HTTPStatus.OK, [("Content-Type", "text/plain")], b"hello")
     answers = {ReadyRequest("GET", "/", ()): hello}
-    server = Server(application, ready=lambda request, _context: answers.get(request))
+    server = Server(application, ready=answers.get)
 
-  It returns an answer, an awaitable of one, or None for what the application shall answer.
+  It returns an answer, a `Later` where that is to come, or None for what the application shall
+  answer.
 
 What `HTTPServer` calls otherwise: ``xheaders`` and ``trusted_downstream`` are
 `Options.trusted_proxies`, ``protocol`` is `Options.scheme`, ``max_header_size`` is
@@ -51,13 +52,16 @@ handler's own Transfer-Encoding, plain callables as applications and forking (``
 served; ``request.connection.stream`` knows ``socket`` (of TLS), ``closed`` and ``close`` alone.
 
 How to read it: `head`, `framing`, `chunked`, `body` and `encoding` decide about bytes and do no
-I/O. `Connection` is one client, on the socket's side a `Channel`; `Exchange` is one request, and on
-the other side the `Response` that a RequestHandler writes to. `Clock` holds all deadlines.
+I/O. `Connection` is one client, on the socket's side a `Channel`, and between the two the
+`ReadyChannel` that asks the ready function; `Later` is its answer to come. `Exchange` is one
+request, and on the other side the `Response` that a RequestHandler writes to. `Clock` holds all
+deadlines.
 """
 
 from app.httpserver.answer import Answer, Ready, Refuse, plain_refusal
 from app.httpserver.context import Context
 from app.httpserver.framing import ReadyRequest
+from app.httpserver.later import Later
 from app.httpserver.options import METHODS, Options
 from app.httpserver.refusal import Refusal
 from app.httpserver.server import Server, Statistics
@@ -66,6 +70,7 @@ __all__ = [
     "METHODS",
     "Answer",
     "Context",
+    "Later",
     "Options",
     "Ready",
     "ReadyRequest",

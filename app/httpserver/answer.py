@@ -1,6 +1,6 @@
 """Answers that are kept ready as bytes, and who gives them."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -9,6 +9,7 @@ from tornado.httputil import HTTPHeaders, HTTPInputError
 from app.httpserver.context import Context
 from app.httpserver.encoding import encode_head
 from app.httpserver.framing import ReadyRequest
+from app.httpserver.later import Later
 from app.httpserver.refusal import Refusal
 
 _ADDED = frozenset({"Date", "Connection", "Content-Length", "Transfer-Encoding"})
@@ -22,6 +23,9 @@ class Answer(NamedTuple):
 
     body: bytes = b""
     """Left out in answers to HEAD."""
+
+    own_at: int = 0
+    """Where in the head the bytes go that are each request's own (see `Later.answer`)."""
 
     @classmethod
     def build(
@@ -51,15 +55,23 @@ class Answer(NamedTuple):
             raise ValueError(f"an answer with status {status:d} has no body")
         return cls(encode_head(status, status.phrase, headers.get_all()), body)
 
+    def filled(self, own: bytes) -> "Answer":
+        """Return the answer to one request."""
+        at = self.own_at
+        return Answer(b"%b%b%b" % (self.head[:at], own, self.head[at:]), self.body)
 
-Ready = Callable[[ReadyRequest, Context], Answer | Awaitable[Answer | None] | None]
-"""Answers a request from its head, now or later; None sends it to the application.
+    def around(self, last_field: bytes) -> tuple[bytes, bytes]:
+        """Return all that is sent before and after what is a request's own."""
+        start, rest = self.head[: self.own_at], self.head[self.own_at :]
+        return start, b"".join((rest, last_field, b"\r\n", self.body))
 
-It is told where the request came from too, which is for logging: answers are chosen by the request.
 
-It is asked about plain GET and HEAD requests only: HTTP/1.1, without a body and without any field
-that changes how a request must be treated (`framing.UNUSUAL`). An awaitable has no deadline, and is
-not cancelled when its client goes.
+Ready = Callable[[ReadyRequest], Answer | Later | None]
+"""Answers a request, now or later; None sends it to the application.
+
+It is asked about plain requests only: HTTP/1.1, without any field that changes how a request must
+be treated (`framing.UNUSUAL`); GET and HEAD without a body, POST with one that is small enough
+(`Options.ready_body_bytes`) and came together with the head.
 """
 
 Refuse = Callable[[Refusal, Context], Answer]

@@ -34,7 +34,7 @@ HEAD, WAIT, REQUEST, LINGER, CLOSED = Stage
 
 
 class Channel(asyncio.Protocol):
-    """The half of a connection that knows no request; `Connection` is the other half."""
+    """The part of a connection that knows no request; `Connection` is built on it."""
 
     __slots__ = (
         "_at_eof", "_dropped", "_is_flushed", "_is_reading_paused", "_output", "_transport",

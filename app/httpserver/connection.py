@@ -4,46 +4,39 @@ Input is held until it is the turn of the request that it belongs to. So there i
 time, a pipeline costs the memory of its bytes, and no answer can overtake another.
 """
 
-import asyncio
-from asyncio import Future
-from collections.abc import Awaitable
 from functools import partial
-from math import inf
 from typing import TYPE_CHECKING
 
 from tornado.httputil import HTTPInputError
 from tornado.iostream import IOStream
 
-from app.httpserver.answer import Answer
-from app.httpserver.channel import CLOSED, HEAD, LINGER, REQUEST, WAIT, Channel
-from app.httpserver.context import Context, forwarded_context
+from app.httpserver.channel import CLOSED, HEAD, LINGER, REQUEST, WAIT
 from app.httpserver.detaching import closed_stream, detach_stream
 from app.httpserver.exchange import Exchange
-from app.httpserver.framing import RequestHead
 from app.httpserver.heads import HeadInput
+from app.httpserver.ready import ReadyChannel
 from app.httpserver.refusal import Refusal, bad_request, request_timeout
 
 if TYPE_CHECKING:
+    from app.httpserver.context import Context
+    from app.httpserver.framing import RequestHead
     from app.httpserver.response import Response
     from app.httpserver.server import Server
 
 _REQUESTS_PER_TURN = 16  # Then other connections have their turn.
 
 
-class Connection(Channel):
+class Connection(ReadyChannel):
     """The protocol of one accepted socket; Tornado's ``server_conn``."""
 
     __slots__ = (
-        "_context", "_exchange", "_heads", "_held", "_is_scheduled", "_is_trusted", "_recall",
+        "_exchange", "_heads", "_is_scheduled", "_recall",
     )  # fmt: skip
 
-    def __init__(self, server: "Server", context: Context, *, is_trusted: bool) -> None:
-        super().__init__(server)
-        self._context = context
-        self._is_trusted = is_trusted
+    def __init__(self, server: "Server", context: "Context", *, is_trusted: bool) -> None:
+        super().__init__(server, context, is_trusted=is_trusted)
         self._recall = server.heads.get
         self._heads = HeadInput(server.heads)
-        self._held = bytearray()  # Input that nobody has taken yet.
         self._is_scheduled = False  # `advance` will be called in the next turn of the loop.
         self._exchange: Exchange | None = None
 
@@ -55,7 +48,13 @@ class Connection(Channel):
             # PERF: a head that was read before is one look into a dictionary (docs/decisions/0005).
             head = self._recall(data)
             if head is not None:
-                self._begin(head)
+                later = head.later
+                if later is not None and later.is_open:
+                    self.stage = WAIT
+                    self.waiting_head = head
+                    later.join(self)
+                else:
+                    self._begin(head)
                 return
         if self.stage is LINGER:
             self.drop(data)
@@ -82,7 +81,7 @@ class Connection(Channel):
             self._exchange.watch()
         elif self.stage is HEAD:
             self.watch(self.server.options.idle_seconds)
-            self._schedule()
+            self.schedule()
 
     def on_lost(self) -> None:
         """Tell the application."""
@@ -117,7 +116,7 @@ class Connection(Channel):
                 elif self.stage is not HEAD or self._output.is_paused:
                     break
                 elif begun == _REQUESTS_PER_TURN:
-                    self._schedule()
+                    self.schedule()
                     break
                 elif not self._read_head():
                     break
@@ -130,7 +129,8 @@ class Connection(Channel):
         if self._at_eof and not self._is_scheduled and not self.is_closing:
             self._end_at_eof()
 
-    def _schedule(self) -> None:
+    def schedule(self) -> None:
+        """Read on in the next turn of the loop."""
         if not self._is_scheduled:
             self._is_scheduled = True
             self.server.loop.call_soon(self.advance)
@@ -153,76 +153,22 @@ class Connection(Channel):
             self._drop_exchange()  # Never finish(): the body is not complete (gunicorn < 26.1).
             self.close()
 
-    def _begin(self, head: RequestHead) -> None:
-        server, answer = self.server, None
-        if head.ready_request is not None and server.ready is not None:
-            answer = server.call(server.ready, head.ready_request, self._context_of(head))
-        if answer is None:
-            self._begin_exchange(head)
-        elif isinstance(answer, Answer):
-            self._answer(head, answer)
-        else:
-            self._wait_for_answer(head, answer)
-
-    def _context_of(self, head: RequestHead) -> Context:
-        own = self._context
-        return forwarded_context(own, head, self.server.options) if self._is_trusted else own
-
-    def _answer(self, head: RequestHead, answer: Answer) -> None:
-        server = self.server
-        server.statistics.ready_answers += 1
-        body = b"" if head.start_line.method == "HEAD" else answer.body
-        if head.keep_alive and not server.is_draining:
-            # PERF: this is all that a ready answer costs, so nothing is called that need not be.
-            self._transport.write(b"".join((answer.head, server.clock.date, b"\r\n", body)))
-            self.watch(server.options.idle_seconds)
-        else:
-            self.send_last(answer, body)
-            self.close(lingering=bool(self._held))
-
-    def _wait_for_answer(self, head: RequestHead, answer: Awaitable[Answer | None]) -> None:
-        future = self.server.call(asyncio.ensure_future, answer)
-        if future is None:
-            self._begin_exchange(head)
-            return
-        self._wait()
-        future.add_done_callback(partial(self._answered, head))
-
-    def _answered(self, head: RequestHead, future: "Future[Answer | None]") -> None:
-        answer = self.server.call(future.result)
-        if not self._end_wait():
-            return
-        self.stage = HEAD
-        if isinstance(answer, Answer):
-            self._answer(head, answer)
-        else:
-            self._begin_exchange(head)
-        self.advance()
-
-    def _begin_exchange(self, head: RequestHead) -> None:
-        self._wait()
+    def begin_exchange(self, head: "RequestHead") -> None:
+        """Open an exchange when it is this request's turn."""
+        self.stage = WAIT
+        self.server.statistics.begun += 1
         self.server.turns.take(partial(self._open_exchange, head))
 
-    def _wait(self) -> None:
-        self.stage = WAIT
-        self.watch(inf)
-        self.server.statistics.in_flight += 1
-
-    def _end_wait(self) -> bool:
-        """Tell whether the client is still there."""
-        self.server.statistics.in_flight -= 1
-        return self.stage is WAIT and not self.is_closing
-
-    def _open_exchange(self, head: RequestHead) -> bool:
-        if not self._end_wait():
+    def _open_exchange(self, head: "RequestHead") -> bool:
+        if not self._is_waiting:
+            self.server.statistics.begun -= 1
             return False
         self.stage = REQUEST
         self._exchange = Exchange(self, head, self._context_of(head))
         self.server.statistics.exchanges += 1
-        self.server.statistics.in_flight += 1
         self._exchange.begin()
         if self._held or self._at_eof:
-            self._schedule()
+            self.schedule()
         return True
 
     # What an exchange calls.
@@ -240,7 +186,7 @@ class Connection(Channel):
             self.stage = HEAD
             self.watch(self.server.options.idle_seconds)
             if self._held or self._at_eof:
-                self._schedule()
+                self.schedule()
         else:
             self.close(lingering=not is_read or bool(self._held))
 
@@ -296,5 +242,5 @@ class Connection(Channel):
 
     def _end_exchange(self) -> Exchange | None:
         exchange, self._exchange = self._exchange, None
-        self.server.statistics.in_flight -= exchange is not None
+        self.server.statistics.begun -= exchange is not None
         return exchange

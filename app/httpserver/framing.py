@@ -8,6 +8,7 @@ refused, never repaired (RFC 9112, section 11.2).
 import re
 import sys
 from collections.abc import Collection
+from dataclasses import dataclass
 from http import HTTPStatus
 from ipaddress import IPv6Address
 from typing import NamedTuple
@@ -15,6 +16,7 @@ from typing import NamedTuple
 from tornado.httputil import RequestStartLine
 
 from app.httpserver.head import Fields, RawHead
+from app.httpserver.later import Later
 from app.httpserver.options import Options
 from app.httpserver.refusal import Refusal, bad_request
 
@@ -25,10 +27,14 @@ UNUSUAL = frozenset({
 })  # fmt: skip
 """Fields that send a request down the ordinary road: they ask for more than a prepared answer.
 
-If-None-Match is none of them on purpose: a ready function that asks for it can answer 304 itself,
-and one whose answers carry an ETag must (RFC 9110, section 13.1.2). So it is with Authorization,
-Cookie and Accept, where answers depend on them.
+A POST has a Content-Length and may have a Content-Type all the same; who answers it must ask for
+the latter. If-None-Match is none of them on purpose: a ready function that asks for it can answer
+304 itself, and one whose answers carry an ETag must (RFC 9110, section 13.1.2). So it is with
+Authorization, Cookie and Accept, where answers depend on them.
 """
+
+_OF_A_BODY = frozenset({"content-length", "content-type"})
+"""What a POST must have and may have; a ready function must ask for the latter."""
 
 # Not even equal values are merged: what is sent twice was put together by somebody else, and the
 # next server takes the first where this one takes the last (aiohttp, CVE-2026-34525).
@@ -55,7 +61,7 @@ class ReadyRequest(NamedTuple):
     """What a ready function sees of a request; equal requests are equal, so it can be a key."""
 
     method: str
-    """GET or HEAD."""
+    """GET, HEAD or POST."""
 
     target: str
     """Path and query, as they were sent."""
@@ -64,9 +70,13 @@ class ReadyRequest(NamedTuple):
     """The header fields that the server was told to look for, in that order; None where one is
     missing. Values of a repeated field are joined by a comma and a space (RFC 9110, 5.2)."""
 
+    body: bytes = b""
+    """Of a POST."""
 
-class RequestHead(NamedTuple):
-    """The head of a valid request; nothing in it changes, so one can serve many requests."""
+
+@dataclass(slots=True)
+class RequestHead:
+    """The head of a valid request; what it says never changes, so one can serve many requests."""
 
     start_line: RequestStartLine
     """As Tornado takes it; an absolute target has been reduced to its path and query."""
@@ -83,6 +93,13 @@ class RequestHead(NamedTuple):
     has_repeated_fields: bool
     ready_request: ReadyRequest | None
     """What the ready function is asked; None where the request must take the ordinary road."""
+
+    takes_whole_answer: bool
+    """A whole answer can be sent as it is: with its body, and the connection stays open."""
+
+    later: Later | None = None
+    """What the ready function returned last, for others who send this head while it is open. It is
+    the connections' and no part of what the head says; closed, nobody uses it any more."""
 
     @property
     def has_body(self) -> bool:
@@ -120,28 +137,31 @@ def understand(raw: RawHead, options: Options, ready_fields: tuple[str, ...]) ->
         raise bad_request("A request target has no fragment.")
     content_length, is_chunked = _body_length(raw.version, fields)
     connection = list_members(fields["connection"]) if "connection" in fields else ()
+    keep_alive = _keep_alive(raw.version, connection)
+    ready_request = None
+    if raw.version == "HTTP/1.1" and _may_be_ready(raw.method, fields, content_length, options):
+        ready_request = ReadyRequest(raw.method, target, tuple(map(fields.get, ready_fields)))
     return RequestHead(
         start_line=RequestStartLine(raw.method, target, raw.version),
         fields=raw.fields,
-        keep_alive=_keep_alive(raw.version, connection),
+        keep_alive=keep_alive,
         content_length=content_length,
         is_chunked=is_chunked,
         expects_continue=_expects_continue(raw.version, fields.get("expect")),
         has_repeated_fields=bool(repeated),
-        ready_request=_ready_request(raw, target, fields, ready_fields),
+        ready_request=ready_request,
+        takes_whole_answer=raw.method != "HEAD" and keep_alive,
     )
 
 
-def _ready_request(
-    raw: RawHead, target: str, fields: dict[str, str], ready_fields: tuple[str, ...]
-) -> ReadyRequest | None:
-    if (
-        raw.method not in ("GET", "HEAD")
-        or raw.version != "HTTP/1.1"
-        or not UNUSUAL.isdisjoint(fields)
-    ):
-        return None
-    return ReadyRequest(raw.method, target, tuple(map(fields.get, ready_fields)))
+def _may_be_ready(
+    method: str, fields: dict[str, str], content_length: int, options: Options
+) -> bool:
+    unusual = UNUSUAL.intersection(fields)
+    if method == "POST":
+        limit = min(options.ready_body_bytes, options.max_body_bytes)
+        return unusual <= _OF_A_BODY and 0 < content_length <= limit
+    return method in ("GET", "HEAD") and not unusual
 
 
 def _check_method(method: str, options: Options) -> None:

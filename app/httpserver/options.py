@@ -42,6 +42,10 @@ class Options:
     """Largest body; a larger one gets 413 before it is read. A handler may set its own with
     ``self.request.connection.set_max_body_size``."""
 
+    ready_body_bytes: int = 0
+    """Largest body of a POST that the ready function is asked about, if the body came with the
+    head; 0 asks about none. It is held while the answer is waited for."""
+
     max_trailers: int = 16
     """Most trailer fields of a chunked body; more get 431. They are read and dropped."""
 

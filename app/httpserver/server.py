@@ -23,6 +23,7 @@ from app.httpserver.clock import Clock
 from app.httpserver.connection import Connection
 from app.httpserver.context import Context, is_trusted, peer_context
 from app.httpserver.heads import Heads
+from app.httpserver.later import Later
 from app.httpserver.listener import Listener
 from app.httpserver.options import Options
 from app.httpserver.output import retrieve
@@ -37,13 +38,13 @@ _ARRIVAL_SECONDS = 0.05
 
 @dataclass(slots=True)
 class Statistics:
-    """Counts of a server; all but the first two only grow."""
+    """Counts of a server. Those of what is open now fall again, the others only grow."""
 
     connections: int = 0
     """Open now."""
 
-    in_flight: int = 0
-    """Requests that are being answered now, or whose body is being read, or that wait for that."""
+    begun: int = 0
+    """Requests that the application answers now, or is to answer."""
 
     accepted: int = 0
     """Connections ever accepted."""
@@ -59,6 +60,14 @@ class Statistics:
 
     slow_readers: int = 0
     """Connections that were cut off because their client did not read."""
+
+    laters: set[Later] = field(default_factory=set)
+    """Ready answers that are to come."""
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that are being answered now, or whose body is being read, or that wait."""
+        return self.begun + sum(later.clients for later in self.laters)
 
     @property
     def requests(self) -> int:
@@ -87,7 +96,7 @@ class Server:
         Args:
             application: what answers: a `tornado.web.Application` or another delegate.
             options: the limits.
-            ready: asked first about every plain GET and HEAD, see `Ready`; None asks nobody.
+            ready: asked first about every plain GET, HEAD and POST, see `Ready`; None asks nobody.
             ready_fields: the header fields that ``ready`` looks at.
             refuse: renders what the server answers itself; also the place to count and log it.
             ssl_options: with them the server speaks TLS; a dictionary is taken as by

@@ -1,10 +1,9 @@
 """Knows that todos do not exist without asking the database for each."""
 
-import asyncio
 from collections.abc import Callable
 from typing import NamedTuple
 
-from app.services.freshness import Reader, Source
+from app.services.freshness import OneAsker, Reader, Source
 from app.services.ports import TodoRepository
 
 MOST_IDS = 10_000
@@ -54,7 +53,9 @@ class Absences:
         not_before = self._missed.get(owner)
         if not_before is None:
             return False
-        stamp = await asyncio.shield(self._reader.prove(owner))  # Others share the proof.
+        asker = OneAsker()
+        self._reader.prove(owner, asker)
+        stamp = await asker.stamp
         source = Source(owner, "ids", lambda: self._load(owner))
         found = self._reader.recall(source, stamp)
         if found is None:

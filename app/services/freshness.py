@@ -1,6 +1,7 @@
 """How reads and writes stay coherent: what the services need of the cache."""
 
-from asyncio import Future  # noqa: TC003 - the type hints are read at runtime.
+import asyncio
+from asyncio import Future
 from collections.abc import Awaitable, Callable, Collection
 from enum import Enum
 from typing import Generic, NamedTuple, NewType, Protocol, TypeVar
@@ -29,13 +30,44 @@ class OperationTime:
         self.newest = max(self.newest, time)
 
 
+class Asker(Protocol):
+    """Whoever wants to know whether what is kept is current, for any number of requests."""
+
+    def close(self) -> int:
+        """Take no more requests, for the question is put now; return for how many it is."""
+        ...
+
+    def hear(self, stamp: str | None) -> None:
+        """Take the answer; must not raise."""
+        ...
+
+
+class OneAsker:
+    """Asks for one coroutine, which awaits ``stamp``."""
+
+    __slots__ = ("stamp",)
+
+    def __init__(self) -> None:
+        self.stamp: Future[str | None] = asyncio.get_running_loop().create_future()
+
+    def close(self) -> int:
+        """Return 1."""
+        return 1
+
+    def hear(self, stamp: str | None) -> None:
+        """Let the coroutine go on, unless it was cancelled."""
+        if not self.stamp.done():
+            self.stamp.set_result(stamp)
+
+
 class Stamps(Protocol):
     """Tells whether what is kept for a scope is current; see `app.cache.scope`."""
 
-    def prove(self, scope: str) -> "Future[str | None]":
-        """Return the stamp that the scope has at some time after this call.
+    def prove(self, scope: str, asker: Asker) -> None:
+        """Tell the stamp that the scope has at some time after the asker was closed.
 
-        None: nothing may be kept or given, the database must be asked.
+        None: nothing may be kept or given, the database must be asked. Nobody is told before this
+        returns.
         """
         ...
 
@@ -90,11 +122,11 @@ class Found(NamedTuple, Generic[T]):
 class Reader(Protocol[T]):
     """Reads sources: what it returns is never older than the last acknowledged write."""
 
-    def prove(self, scope: str) -> "Future[str | None]":
-        """Return the stamp that a scope has at some time after this call; see `Stamps.prove`."""
+    def prove(self, scope: str, asker: Asker) -> None:
+        """Tell the stamp that a scope has; see `Stamps.prove`."""
         ...
 
-    def recall(self, source: Source[T], stamp: str | None) -> T | None:
+    def recall(self, source: Source[T], stamp: str | None, *, readers: int = 1) -> T | None:
         """Return what is at hand of a source, under a stamp that was just proved."""
         ...
 
@@ -102,6 +134,6 @@ class Reader(Protocol[T]):
         """Return a source's body; raises what its ``load`` raises."""
         ...
 
-    async def read_on(self, source: Source[T], stamp: str | None) -> Found[T]:
+    async def read_on(self, source: Source[T], stamp: str | None, *, readers: int = 1) -> Found[T]:
         """Return a source's body when its scope's stamp was just proved, or could not be."""
         ...

@@ -1,5 +1,6 @@
 """The promises about todos."""
 
+from asyncio import Future  # noqa: TC003 - the type hints are read at runtime.
 from collections.abc import Sequence
 
 from msgspec.structs import replace
@@ -37,9 +38,14 @@ class TodoService:
 
     async def add(self, owner: str, draft: TodoDraft) -> Todo:
         """Store a new todo; when this returns it survives the loss of any process."""
-        todo = new_todo(draft, todo_id=self._repository.new_id(), owner=owner, now=self._clock())
-        await self._creates.add(todo)
+        todo, stored = self.begin_to_add(owner, draft)
+        await stored
         return todo
+
+    def begin_to_add(self, owner: str, draft: TodoDraft) -> "tuple[Todo, Future[None]]":
+        """Return a new todo, and what is done when it is stored: see `Creates.add`."""
+        todo = new_todo(draft, todo_id=self._repository.new_id(), owner=owner, now=self._clock())
+        return todo, self._creates.add(todo)
 
     async def fetch(self, owner: str, todo_id: str) -> Todo:
         """Return the owner's todo, or raise `TodoNotFound`."""

@@ -1,10 +1,11 @@
 """Writes that every later read sees, and creates that share one."""
 
 import asyncio
-from asyncio import Future, Task
+from asyncio import Event, Future, Task, TimerHandle
 from collections import deque
 from collections.abc import AsyncIterator, Collection, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from typing import NamedTuple
 
 from app.domain.todo import Todo
 from app.errors import StorageOverloaded, StorageUnavailable, TodoError
@@ -14,6 +15,11 @@ from app.services.ports import TodoRepository
 
 PATIENCE_SECONDS = 0.1
 """For a write that others wait behind: one takes milliseconds, and one that hangs seconds."""
+
+LATEST_SECONDS = 0.5
+"""A write that could not begin so long after it was announced is not begun: it would outlive its
+mark. With what `RedisStamps` allows an announcement it is less than marks live longer than writes
+(`app.bootstrap`)."""
 
 _TODOS_PER_WRITE = 1000
 """16 MiB of the longest contents at most, a third of what MongoDB takes in one message."""
@@ -45,16 +51,15 @@ async def announced(stamps: Stamps, scopes: Collection[str]) -> AsyncIterator[No
 class Creates:
     """Stores new todos, many in one write: while one is under way the next gathers.
 
-    The next begins when the one before has ended, or takes too long.
-
-    Nobody waits when nothing is under way, so one alone is as quick as without this; and the more
-    there are, the less each of them costs. Each is acknowledged by itself, when the write that
-    holds it is durable.
+    The next is announced at once and begins when MongoDB has ended the one before, or takes too
+    long. Nobody waits when nothing is under way, so one alone is as quick as without this; and the
+    more there are, the less each of them costs. Each is acknowledged by itself, when the write that
+    holds it is durable and its end has been told.
 
     Args:
         repository: where they are stored.
         stamps: announces the writes.
-        waiting_limit: todos that may wait for their write; one more is refused.
+        waiting_limit: todos whose write has not begun; one more is refused.
         metrics: where the sizes of writes are counted.
         patience_seconds: how long the next write waits for the one before.
     """
@@ -73,53 +78,122 @@ class Creates:
         self._metrics = metrics
         self._patience_seconds = patience_seconds
         self._waiting_limit = waiting_limit
-        self._waiting: deque[tuple[Todo, Future[None]]] = deque()
-        self._writing: Task[None] | None = None
+        self._unbegun = 0
+        self._waiting: deque[_Entry] = deque()  # Those that `_gathering` has no place for.
+        self._gathering: _Batch | None = None
+        self._last_over = Event()
+        self._last_over.set()
         self._writes: set[Task[None]] = set()
 
-    async def add(self, todo: Todo) -> None:
-        """Store a new todo.
+    def add(self, todo: Todo) -> "Future[None]":
+        """Store a new todo; return what is done when it is stored.
 
-        Raises:
-            StorageOverloaded: too many wait; it was not stored.
-            StorageUnavailable: whether it is stored is unknown.
+        The future raises `StorageOverloaded` if too many wait and it was not stored, and
+        `StorageUnavailable` if it is unknown whether it is.
         """
-        if len(self._waiting) >= self._waiting_limit:
-            raise StorageOverloaded(f"{len(self._waiting)} new todos wait to be stored")
-        stored: Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((todo, stored))
-        if self._writing is None:
-            self._writing = asyncio.create_task(self._write())
-        await stored
+        entry = _Entry(todo, asyncio.get_running_loop().create_future())
+        if self._unbegun >= self._waiting_limit:
+            error = StorageOverloaded(f"{self._unbegun} new todos wait to be stored")
+            entry.stored.set_exception(error)
+            return entry.stored
+        self._unbegun += 1
+        batch = self._gathering
+        if batch is not None and batch.has_room_for(todo):
+            batch.entries.append(entry)
+        else:
+            self._waiting.append(entry)
+            if batch is None:
+                self._gather()
+        return entry.stored
 
-    async def _write(self) -> None:
+    def _gather(self) -> None:
+        size = min(len(self._waiting), _TODOS_PER_WRITE)
+        entries = [self._waiting.popleft() for _ in range(size)]
+        batch = self._gathering = _Batch(entries, before=self._last_over)
+        self._last_over = batch.over
+        # Nobody shall join one that hangs, nor wait behind it.
+        loop = asyncio.get_running_loop()
+        batch.patience = loop.call_later(self._patience_seconds, self._close, batch)
+        write = asyncio.create_task(self._store_and_tell(batch))
+        self._writes.add(write)
+        write.add_done_callback(self._writes.discard)
+
+    def _close(self, batch: "_Batch") -> None:
+        """Let nobody join a batch any more; the next one gathers."""
+        if self._gathering is batch:
+            batch.patience.cancel()
+            self._gathering = None
+            if self._waiting:
+                self._gather()
+
+    async def _store_and_tell(self, batch: "_Batch") -> None:
         try:
-            while self._waiting:
-                size = min(len(self._waiting), _TODOS_PER_WRITE)
-                batch = [self._waiting.popleft() for _ in range(size)]
-                write = asyncio.create_task(self._store_and_tell(batch))
-                self._writes.add(write)
-                write.add_done_callback(self._writes.discard)
-                # Nobody shall wait for two writes that hang.
-                await asyncio.wait((write,), timeout=self._patience_seconds)
+            failures = await self._store(batch)
         finally:
-            self._writing = None
+            # If it could not be announced.
+            self._close(batch)
+            self._begin(batch)
+            batch.over.set()
+        for entry, failure in zip(batch.entries, failures, strict=True):
+            _tell(entry.stored, failure)
 
-    async def _store_and_tell(self, batch: "Sequence[tuple[Todo, Future[None]]]") -> None:
-        failures = await self._store([todo for todo, _ in batch])
-        for (_, stored), failure in zip(batch, failures, strict=True):
-            _tell(stored, failure)
-
-    async def _store(self, todos: Sequence[Todo]) -> Sequence[Exception | None]:
-        self._metrics.creates(len(todos))
+    async def _store(self, batch: "_Batch") -> Sequence[Exception | None]:
         try:
-            async with announced(self._stamps, {todo.owner for todo in todos}):
-                return await self._repository.add_each(todos)
+            batch.owners = {entry.todo.owner for entry in batch.entries}
+            if batch.before.is_set():
+                # PERF: if all could join the first, nobody would be left to share the next: what
+                # is written and what comes in and goes out would take turns (docs/decisions/0006).
+                self._close(batch)
+            async with announced(self._stamps, batch.owners):
+                await self._wait_for_turn(batch)
+                self._close(batch)
+                self._begin(batch)
+                self._metrics.creates(len(batch.entries))
+                failures = await self._repository.add_each([entry.todo for entry in batch.entries])
+                batch.over.set()
+                return failures
         except TodoError as error:
             # One for each: an error that is raised in many places gathers all their frames.
-            return [type(error)(*error.args) for _ in todos]
+            return [type(error)(*error.args) for _ in batch.entries]
         except Exception as error:  # noqa: BLE001 - a fault is theirs who wait, not this task's.
-            return [error] * len(todos)
+            return [error] * len(batch.entries)
+
+    async def _wait_for_turn(self, batch: "_Batch") -> None:
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._patience_seconds):
+                await batch.before.wait()
+        if loop.time() - begun > LATEST_SECONDS:
+            raise StorageOverloaded("the process stood still while a write waited for its turn")
+
+    def _begin(self, batch: "_Batch") -> None:
+        if not batch.has_begun:
+            batch.has_begun = True
+            self._unbegun -= len(batch.entries)
+
+
+class _Entry(NamedTuple):
+    todo: Todo
+    stored: "Future[None]"
+
+
+class _Batch:
+    """New todos that share a write."""
+
+    patience: TimerHandle
+
+    def __init__(self, entries: list[_Entry], *, before: Event) -> None:
+        self.entries = entries
+        self.has_begun = False  # Its todos wait no more.
+        self.owners: Collection[str] | None = None  # Those that are announced.
+        self.before = before
+        self.over = Event()  # MongoDB has ended the write.
+
+    def has_room_for(self, todo: Todo) -> bool:
+        """Tell whether a todo can join: its owner is announced, or will be."""
+        is_announced = self.owners is None or todo.owner in self.owners
+        return is_announced and len(self.entries) < _TODOS_PER_WRITE
 
 
 def _tell(stored: "Future[None]", failure: Exception | None) -> None:

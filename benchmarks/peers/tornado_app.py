@@ -42,9 +42,7 @@ def _make_server(core: str) -> HTTPServer | Server:
             fields = [("Content-Type", CONTENT_TYPE), ("ETag", '"691f3a10-558"')]
             answer = Answer.build(HTTPStatus.OK, fields, BODY)
             answers = {ReadyRequest("GET", TARGET, (None,) * len(_READY_FIELDS)): answer}
-            return Server(
-                application, ready=lambda asked, _: answers.get(asked), ready_fields=_READY_FIELDS
-            )
+            return Server(application, ready=answers.get, ready_fields=_READY_FIELDS)
         case _:
             raise ValueError(f"no such core: {core}")
 

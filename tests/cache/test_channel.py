@@ -30,6 +30,22 @@ async def test_commands_are_carried_out_and_answered_in_the_order_in_which_they_
     await channel.call("DEL", namespace)
 
 
+async def test_an_answer_may_be_told_to_a_function_in_its_turn(
+    open_channel: OpenChannel, namespace: str
+) -> None:
+    channel = await open_channel()
+    told: list[object] = []
+    for number in range(3):
+        channel.ask(("ECHO", number), told.append)
+        channel.call("RPUSH", namespace, number).add_done_callback(
+            lambda answer: told.append(answer.result())
+        )
+    assert told == []
+    await channel.call("DEL", namespace)
+    assert [each for each in told if isinstance(each, bytes)] == [b"0", b"1", b"2"]
+    assert [each for each in told if isinstance(each, int)] == [1, 2, 3]
+
+
 async def test_an_answer_that_comes_in_pieces_is_one_answer(
     open_channel: OpenChannel, namespace: str
 ) -> None:
@@ -78,6 +94,9 @@ async def test_without_a_connection_a_command_fails_at_once(
     assert not channel.is_up
     answer = channel.call("PING")
     assert answer.done()
+    told: list[object] = []
+    channel.ask(("PING",), told.append)
+    assert [type(each) for each in told] == [RedisAway]
     with pytest.raises(RedisAway):
         await channel.ping()
 

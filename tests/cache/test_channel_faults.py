@@ -119,6 +119,21 @@ async def test_a_lost_connection_fails_all_that_is_unanswered_at_once(
 
 
 @gen_test
+async def test_a_lost_connection_is_told_once_to_each_function_that_waits_for_an_answer(
+    open_channel: OpenChannel, own_redis: OwnRedis, expect_log: ExpectLog
+) -> None:
+    expect_log("the connection is lost")
+    expect_log("Redis is away")
+    channel = await open_channel(own_redis.url, timeout_seconds=LONG_SECONDS)
+    told: list[list[object]] = [[] for _ in range(3)]
+    for each in told:
+        channel.ask(("BLPOP", "nothing", 0), each.append)
+    own_redis.kill()
+    await until(lambda: not channel.is_up)
+    assert [[type(answer) for answer in each] for each in told] == [[RedisAway]] * 3
+
+
+@gen_test
 async def test_scripts_that_somebody_threw_away_are_loaded_again(
     open_channel: OpenChannel, own_redis: OwnRedis, expect_log: ExpectLog
 ) -> None:

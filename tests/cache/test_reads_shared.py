@@ -9,6 +9,7 @@ from gate import turn_loop
 from held_database import SCOPE, Broken, Database, make_reads, read, write
 from http_serving import until
 from own_redis import OwnRedis
+from proving import prove
 
 from app.cache.bodies import Bodies
 from app.cache.reads import Reads
@@ -130,7 +131,7 @@ async def test_nothing_is_kept_that_was_read_without_hearing_of_the_newest_write
     one._operation_time.hear_of(7 << 32)
     await write(one._stamps, database, "second")
     reads = make_reads(another._stamps, Metrics(), another)
-    stamp = await reads.prove(SCOPE)
+    stamp = await prove(reads, SCOPE)
     await another._channel.call("SCRIPT", "FLUSH")  # So that the claim is not answered.
     database.is_held = False
     await reads.read_on(source, stamp)

@@ -1,10 +1,9 @@
 """Stamps of scopes in Redis, as several processes see them."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from own_redis import OwnRedis
+from proving import prove
 
 from app.cache.channel import RedisChannel
 from app.cache.redis_stamps import RedisStamps
@@ -56,61 +55,18 @@ async def expire(stamps: RedisStamps, write: Write, scope: str = SCOPE) -> None:
 
 async def test_all_processes_prove_the_same_stamp_until_somebody_writes(two: OpenTwo) -> None:
     one, another = await two()
-    stamp = await one.prove(SCOPE)
+    stamp = await prove(one, SCOPE)
     assert stamp is not None
-    assert await another.prove(SCOPE) == await one.prove(SCOPE) == stamp
-
-
-async def test_proofs_that_are_asked_in_one_turn_share_one_command(
-    open_stamps: OpenStamps, settle: Settle, own_redis: OwnRedis
-) -> None:
-    stamps = await open_stamps(own_redis.url)
-    await settle(stamps)
-    scopes = [f"scope {number}" for number in range(50)]
-    await asyncio.gather(*map(stamps.prove, scopes))
-    channel = stamps._channel
-    await channel.call("CONFIG", "RESETSTAT")
-    proofs = [stamps.prove(scope) for scope in scopes for _ in range(20)]
-    proved = await asyncio.gather(*proofs)
-    assert len(set(proved)) == len(scopes)
-    statistics = (await channel.call("INFO", "commandstats")).decode()
-    (line,) = [line for line in statistics.split() if line.startswith("cmdstat_mget:")]
-    assert line.startswith("cmdstat_mget:calls=1,")
-    assert "cmdstat_evalsha:" not in statistics
-
-
-async def test_who_asks_for_one_scope_in_one_turn_shares_a_future(two: OpenTwo) -> None:
-    stamps, _ = await two()
-    proof = stamps.prove(SCOPE)
-    assert stamps.prove(SCOPE) is proof
-    assert stamps.prove("another") is not proof
-    await proof
-
-
-async def test_who_asks_when_the_command_is_under_way_asks_anew(two: OpenTwo) -> None:
-    stamps, _ = await two()
-    early = stamps.prove(SCOPE)
-    await asyncio.sleep(0)  # The command is sent now.
-    late = stamps.prove(SCOPE)
-    assert late is not early
-    assert await early == await late
-
-
-async def test_a_proof_that_somebody_cancelled_does_not_hurt_the_others(two: OpenTwo) -> None:
-    stamps, _ = await two()
-    first, second, third = (stamps.prove(scope) for scope in "abc")
-    second.cancel()
-    assert None not in (await first, await third)
-    assert await stamps.prove("b") is not None
+    assert await prove(another, SCOPE) == await prove(one, SCOPE) == stamp
 
 
 async def test_scopes_have_stamps_of_their_own(two: OpenTwo) -> None:
     stamps, writer = await two()
-    kept = await stamps.prove("kept")
-    assert kept != await stamps.prove("written")
+    kept = await prove(stamps, "kept")
+    assert kept != await prove(stamps, "written")
     await writer.mark(["written"])
-    assert await stamps.prove("written") is None
-    assert await stamps.prove("kept") == kept
+    assert await prove(stamps, "written") is None
+    assert await prove(stamps, "kept") == kept
 
 
 # --- Writes
@@ -118,19 +74,19 @@ async def test_scopes_have_stamps_of_their_own(two: OpenTwo) -> None:
 
 async def test_a_mark_ends_every_proof_at_once_and_everywhere(two: OpenTwo) -> None:
     one, another = await two()
-    assert await another.prove(SCOPE) is not None
+    assert await prove(another, SCOPE) is not None
     await one.mark([SCOPE])
-    assert await another.prove(SCOPE) is None
-    assert await one.prove(SCOPE) is None
+    assert await prove(another, SCOPE) is None
+    assert await prove(one, SCOPE) is None
 
 
 async def test_a_write_that_has_ended_leaves_a_stamp_that_never_was(two: OpenTwo) -> None:
     one, another = await two()
-    seen = [await one.prove(SCOPE)]
+    seen = [await prove(one, SCOPE)]
     for writer in (one, another, one):
         write = await writer.mark([SCOPE])
         await writer.done([SCOPE], write)
-        seen.append(await another.prove(SCOPE))
+        seen.append(await prove(another, SCOPE))
     assert None not in seen
     assert len(set(seen)) == len(seen)
 
@@ -139,17 +95,17 @@ async def test_the_first_of_two_writers_to_end_does_not_reopen(two: OpenTwo) -> 
     one, another = await two()
     first, second = await one.mark([SCOPE]), await another.mark([SCOPE])
     await one.done([SCOPE], first)
-    assert await one.prove(SCOPE) is None
+    assert await prove(one, SCOPE) is None
     await another.done([SCOPE], second)
-    assert await one.prove(SCOPE) is not None
+    assert await prove(one, SCOPE) is not None
 
 
 async def test_a_write_marks_all_its_scopes(two: OpenTwo) -> None:
     one, another = await two()
     write = await one.mark(["a", "b"])
-    assert [await another.prove(scope) for scope in "abc"][:2] == [None, None]
+    assert [await prove(another, scope) for scope in "abc"][:2] == [None, None]
     await one.done(["a", "b"], write)
-    assert None not in [await another.prove(scope) for scope in "abc"]
+    assert None not in [await prove(another, scope) for scope in "abc"]
 
 
 async def test_a_mark_counts_for_as_long_as_a_write_may_take(two: OpenTwo) -> None:
@@ -158,7 +114,7 @@ async def test_a_mark_counts_for_as_long_as_a_write_may_take(two: OpenTwo) -> No
     left = (await deadlines(one))[write.encode()]
     assert MARK_SECONDS - 5 < left / 1000 <= MARK_SECONDS
     await expire(one, write)
-    assert await another.prove(SCOPE) is not None
+    assert await prove(another, SCOPE) is not None
     assert not await deadlines(one)
 
 
@@ -166,7 +122,7 @@ async def test_a_mark_that_has_passed_does_not_take_an_open_one_with_it(two: Ope
     one, another = await two()
     dead, alive = await one.mark([SCOPE]), await another.mark([SCOPE])
     await expire(one, dead)
-    assert await one.prove(SCOPE) is None
+    assert await prove(one, SCOPE) is None
     assert list(await deadlines(one)) == [alive.encode()]
 
 
@@ -176,9 +132,9 @@ async def test_a_write_that_ends_after_its_deadline_ends_the_stamp_given_meanwhi
     one, another = await two()
     write = await one.mark([SCOPE])
     await expire(one, write)
-    meanwhile = await another.prove(SCOPE)
+    meanwhile = await prove(another, SCOPE)
     await one.done([SCOPE], write)
-    assert await another.prove(SCOPE) not in (None, meanwhile)
+    assert await prove(another, SCOPE) not in (None, meanwhile)
 
 
 # --- The operation time
@@ -189,9 +145,18 @@ async def test_the_time_of_a_write_is_told_to_who_must_ask_the_database(two: Ope
     writer._operation_time.hear_of(7 << 32 | 5)
     open_write, ended = await writer.mark([SCOPE]), await writer.mark([SCOPE])
     await writer.done([SCOPE], ended)
-    assert await reader.prove(SCOPE) is None
+    assert await prove(reader, SCOPE) is None
     assert reader._operation_time.newest == 7 << 32 | 5
     await writer.done([SCOPE], open_write)
+
+
+async def test_the_time_of_a_write_is_told_with_the_stamp_that_came_after_it(two: OpenTwo) -> None:
+    writer, reader = await two()
+    writer._operation_time.hear_of(7 << 32 | 5)
+    await writer.done([SCOPE], await writer.mark([SCOPE]))
+    assert await prove(writer, SCOPE) is not None
+    assert await prove(reader, SCOPE) is not None
+    assert reader._operation_time.newest == 7 << 32 | 5
 
 
 @pytest.mark.parametrize(
@@ -207,7 +172,7 @@ async def test_only_the_newest_time_is_told(
         writer = await open_stamps(operation_time=operation_time)
         await writer.done([SCOPE], await writer.mark([SCOPE]))
     reader = await open_stamps()
-    await reader.prove("never proved before")
+    await prove(reader, "never proved before")
     assert reader._operation_time.newest == max(first, second)
 
 
@@ -216,5 +181,5 @@ async def test_a_process_that_knows_a_newer_time_keeps_it(two: OpenTwo) -> None:
     writer._operation_time.hear_of(7)
     await writer.done([SCOPE], await writer.mark([SCOPE]))
     reader._operation_time.hear_of(8)
-    await reader.prove("never proved before")
+    await prove(reader, "never proved before")
     assert reader._operation_time.newest == 8

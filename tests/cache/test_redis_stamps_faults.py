@@ -9,13 +9,16 @@ from time import perf_counter
 import pytest
 from http_serving import until
 from own_redis import OwnRedis
+from proving import prove
 
+from app.cache.channel import RedisChannel
 from app.cache.redis_stamps import RedisStamps
 from app.errors import StorageUnavailable
 from app.services.freshness import Write
 
 pytestmark = pytest.mark.gen_test(timeout=20)
 
+OpenChannel = Callable[..., Awaitable[RedisChannel]]
 OpenStamps = Callable[..., Awaitable[RedisStamps]]
 Settle = Callable[[RedisStamps], Awaitable[None]]
 ExpectLog = Callable[[str], None]
@@ -23,6 +26,7 @@ ExpectLog = Callable[[str], None]
 SCOPE = "public"
 MARK_SECONDS = 60.0
 PATIENCE_SECONDS = 0.3
+TIMEOUT_SECONDS = 0.2
 MARGIN_SECONDS = 0.5
 
 
@@ -55,17 +59,17 @@ async def test_a_young_redis_proves_nothing_until_all_writes_it_may_not_know_hav
     open_stamps: OpenStamps,
 ) -> None:
     stamps = await open_stamps()
-    assert await stamps.prove(SCOPE) is None
+    assert await prove(stamps, SCOPE) is None
     await age(stamps, MARK_SECONDS - 5)
-    assert await stamps.prove(SCOPE) is None
+    assert await prove(stamps, SCOPE) is None
     await age(stamps, MARK_SECONDS + 1)
-    assert await stamps.prove(SCOPE) is not None
+    assert await prove(stamps, SCOPE) is not None
 
 
 async def test_a_write_in_a_young_redis_opens_nothing(open_stamps: OpenStamps) -> None:
     stamps = await open_stamps()
     await stamps.done([SCOPE], await stamps.mark([SCOPE]))
-    assert await stamps.prove(SCOPE) is None
+    assert await prove(stamps, SCOPE) is None
 
 
 async def test_an_emptied_redis_is_young_again(
@@ -73,14 +77,14 @@ async def test_an_emptied_redis_is_young_again(
 ) -> None:
     stamps = await open_stamps(own_redis.url)
     await settle(stamps)
-    before = await stamps.prove(SCOPE)
+    before = await prove(stamps, SCOPE)
     write = await stamps.mark([SCOPE])
     await stamps._channel.call("FLUSHALL")
-    assert await stamps.prove(SCOPE) is None
+    assert await prove(stamps, SCOPE) is None
     await stamps.done([SCOPE], write)
-    assert await stamps.prove(SCOPE) is None
+    assert await prove(stamps, SCOPE) is None
     await age(stamps, MARK_SECONDS + 1)
-    assert await stamps.prove(SCOPE) not in (None, before)
+    assert await prove(stamps, SCOPE) not in (None, before)
 
 
 async def test_a_redis_that_was_started_again_is_young_again(
@@ -88,13 +92,13 @@ async def test_a_redis_that_was_started_again_is_young_again(
 ) -> None:
     stamps = await open_stamps(own_redis.url)
     await settle(stamps)
-    before, prefix = await stamps.prove(SCOPE), stamps._channel.prefix
+    before, prefix = await prove(stamps, SCOPE), stamps._channel.prefix
     own_redis.kill()
     own_redis.start()
     await is_up_anew(stamps, prefix)
-    assert await stamps.prove(SCOPE) is None
+    assert await prove(stamps, SCOPE) is None
     await age(stamps, MARK_SECONDS + 1)
-    assert await stamps.prove(SCOPE) not in (None, before)
+    assert await prove(stamps, SCOPE) not in (None, before)
 
 
 async def test_what_a_restarted_redis_has_loaded_from_its_disk_is_not_believed(
@@ -102,14 +106,14 @@ async def test_what_a_restarted_redis_has_loaded_from_its_disk_is_not_believed(
 ) -> None:
     stamps = await open_stamps(own_redis.url)
     await settle(stamps)
-    assert await stamps.prove(SCOPE) is not None
+    assert await prove(stamps, SCOPE) is not None
     prefix = stamps._channel.prefix
     await stamps._channel.call("SAVE")
     own_redis.kill()
     own_redis.start()
     await is_up_anew(stamps, prefix)
     assert await stamps._channel.call("DBSIZE") > 0
-    assert await stamps.prove(SCOPE) is None
+    assert await prove(stamps, SCOPE) is None
 
 
 # --- Redis away
@@ -120,7 +124,7 @@ async def test_nothing_is_proved_while_redis_is_away(
 ) -> None:
     own_redis.kill()
     stamps = await open_stamps(own_redis.url)
-    assert await asyncio.gather(*map(stamps.prove, "abc")) == [None] * 3
+    assert await asyncio.gather(*(prove(stamps, scope) for scope in "abc")) == [None] * 3
 
 
 async def test_proofs_that_are_under_way_when_redis_dies_come_to_nothing(
@@ -129,12 +133,58 @@ async def test_proofs_that_are_under_way_when_redis_dies_come_to_nothing(
     expect_log("Redis")
     stamps = await open_stamps(own_redis.url)
     await settle(stamps)
-    assert await stamps.prove(SCOPE) is not None
+    assert await prove(stamps, SCOPE) is not None
     own_redis.send(signal.SIGSTOP)
-    proofs = [stamps.prove(scope) for scope in (SCOPE, "another")]
+    proofs = [prove(stamps, scope) for scope in (SCOPE, "another")]
     await asyncio.sleep(0)  # The command is sent now.
     own_redis.kill()
     assert await asyncio.gather(*proofs) == [None, None]
+
+
+async def test_who_waits_for_the_next_question_when_redis_dies_is_told_at_once_too(
+    open_stamps: OpenStamps, own_redis: OwnRedis, expect_log: ExpectLog
+) -> None:
+    expect_log("Redis")
+    stamps = await open_stamps(own_redis.url)
+    own_redis.send(signal.SIGSTOP)
+    early = prove(stamps, SCOPE)
+    await asyncio.sleep(0)  # The command is sent now.
+    late = prove(stamps, SCOPE)
+    own_redis.kill()
+    assert await early is None
+    async with asyncio.timeout(MARGIN_SECONDS):
+        assert await late is None
+
+
+async def test_a_question_that_is_never_answered_ends_in_time_for_all_who_wait(
+    open_stamps: OpenStamps, open_channel: OpenChannel, own_redis: OwnRedis, told_lost: None
+) -> None:
+    channel = await open_channel(own_redis.url, timeout_seconds=TIMEOUT_SECONDS)
+    stamps = await open_stamps(channel=channel)
+    async with own_redis.frozen():
+        started = perf_counter()
+        early = prove(stamps, SCOPE)
+        await asyncio.sleep(0)  # The command is sent now.
+        late = [prove(stamps, scope) for scope in (SCOPE, "another")]
+        assert await asyncio.gather(early, *late) == [None] * 3
+        assert TIMEOUT_SECONDS <= perf_counter() - started < TIMEOUT_SECONDS + MARGIN_SECONDS
+
+
+async def test_after_a_question_that_was_never_answered_the_next_ones_are(
+    open_stamps: OpenStamps,
+    open_channel: OpenChannel,
+    settle: Settle,
+    own_redis: OwnRedis,
+    told_lost: None,
+) -> None:
+    channel = await open_channel(own_redis.url, timeout_seconds=TIMEOUT_SECONDS)
+    stamps = await open_stamps(channel=channel)
+    await settle(stamps)
+    async with own_redis.frozen():
+        assert await prove(stamps, SCOPE) is None
+    await until(lambda: channel.is_up)
+    assert await prove(stamps, SCOPE) is not None
+    assert await prove(stamps, SCOPE) is not None
 
 
 @pytest.mark.parametrize("step", ["mark", "done"])

@@ -125,13 +125,14 @@ async def test_what_is_no_success_is_answered_the_same_every_time(
     api: Api, http_server: tuple[Server, int], target: str
 ) -> None:
     await api.add()
+    before = http_server[0].statistics.ready_answers
     for method in ("GET", "HEAD"):
         for condition in ((), ("If-None-Match: *",), ("If-None-Match: junk",)):
             fields = ("X-Request-Id: mine", *condition)
             first, *later = [await exchange(api, method, target, *fields) for _ in range(3)]
             assert re.match(rb"HTTP/1\.1 4\d\d ", first)
             assert later == [first] * 2
-    assert http_server[0].statistics.ready_answers == 0
+    assert http_server[0].statistics.ready_answers == before
 
 
 async def test_a_todo_that_was_deleted_is_answered_as_one_that_never_was(api: Api) -> None:
@@ -149,9 +150,10 @@ async def test_conditions_that_the_shortcut_does_not_know_go_to_the_handler(
 ) -> None:
     todo = (await fill(api))["todo"]
     await exchange(api, "GET", todo)
+    before = http_server[0].statistics.ready_answers
     refused = await exchange(api, "GET", todo, 'If-Match: "99"')
     assert refused.startswith(b"HTTP/1.1 412 ")
-    assert http_server[0].statistics.ready_answers == 0
+    assert http_server[0].statistics.ready_answers == before
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,7 @@ def make_shapes(watched: WatchedRepository, todos: list[Todo]) -> dict[str, Shap
         "fetch": lambda: service.fetch(PUBLIC_OWNER, known),
         "fetch, unknown": lambda: service.fetch(PUBLIC_OWNER, unknown),
         "fetch, a stranger's": lambda: service.fetch("second", known),
+        "begin_to_add": lambda: service.begin_to_add(PUBLIC_OWNER, TodoDraft("x"))[1],
         "finish": lambda: service.finish(PUBLIC_OWNER, known),
         "finish, unknown": lambda: service.finish(PUBLIC_OWNER, unknown),
         "delete": lambda: service.delete(PUBLIC_OWNER, deleted[0]),

@@ -12,7 +12,7 @@ from echo_application import Ran
 from raw_http import read_answers, send
 from visit import Run
 
-from app.httpserver import Answer, Context, ReadyRequest, Server
+from app.httpserver import Answer, ReadyRequest, Server
 
 _PIPELINED = 20_000
 _BY_THE_APPLICATION = 100
@@ -34,7 +34,7 @@ async def _until_all_are_closed(server: Server) -> None:
 def test_twenty_thousand_pipelined_requests_are_answered_in_order(
     run: Run, port: int, server: Server
 ):
-    def answer(request: ReadyRequest, _context: Context) -> Answer | None:
+    def answer(request: ReadyRequest) -> Answer | None:
         number = int(request.target[1:] or 0)
         if number % _BY_THE_APPLICATION == 0:
             return None

@@ -162,7 +162,7 @@ def test_a_client_that_does_not_read_is_cut_off(visit: Visit, server: Server):
 
 def test_a_client_that_does_not_read_a_ready_answer_is_cut_off(visit: Visit, server: Server):
     large = Answer.build(HTTPStatus.OK, (), b"a" * LARGE_BYTES)
-    server.ready = lambda *_: large
+    server.ready = lambda _: large
     client = visit.slow_reader()
     visit.send(GOOD)
     visit.wait(29.0)

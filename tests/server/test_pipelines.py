@@ -1,7 +1,6 @@
 """Pipelines of good requests of every kind are answered completely and in order."""
 
 import asyncio
-from asyncio import Future
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 from memory_wire import Wire, settle, split
 from tornado.web import Application, RequestHandler, stream_request_body
 
-from app.httpserver import Answer, Context, ReadyRequest, Server
+from app.httpserver import Answer, Later, ReadyRequest, Server
 
 drawn = settings(
     deadline=None,
@@ -94,8 +93,9 @@ class _Stream(RequestHandler):
     head = post = get
 
 
-WAYS = ["now", "slow", "stream", "ready", "later", "passed", "passed-later"]
-"""Handlers; then the ready function: at once, by a future, and twice by leaving it to a handler."""
+WAYS = ["now", "slow", "stream", "ready", "later", "shared", "passed", "passed-later"]
+"""Handlers; then the ready function: at once, later, later for all clients who ask the same, and
+twice by leaving it to a handler."""
 
 BODIES = st.binary(min_size=1, max_size=400) | st.just(b"GET /evil HTTP/1.1\r\nHost: a\r\n\r\n")
 TRAILERS = st.sampled_from([b"", b"X: y\r\n", b"Content-Length: 5\r\nX:\r\n"])
@@ -139,34 +139,42 @@ CUTS = st.lists(st.integers(0, 3000), max_size=10)
 class _Service:
     """A server whose ready function can be made to wait."""
 
-    pending: list[tuple["Future[Answer | None]", Answer | None]] = field(default_factory=list)
+    pending: list[tuple[Later, Answer | None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         handlers = [(r"/stream/.*", _Stream), (r"/slow/.*", _Slow), (r".*", _Now)]
         application = Application(handlers, log_function=lambda handler: None)
         self.server = Server(application, ready=self._ready)
 
-    def _ready(
-        self, request: ReadyRequest, _context: Context
-    ) -> "Answer | Future[Answer | None] | None":
+    def _ready(self, request: ReadyRequest) -> Answer | Later | None:
         way = request.target.split("/")[1]
         body = _echo(request.method, request.target, b"")
         answer = Answer.build(HTTPStatus.OK, [], body)
         if way == "ready":
             return answer
-        if way not in ("later", "passed-later"):
+        if way not in ("later", "shared", "passed-later"):
             return None
-        future: Future[Answer | None] = asyncio.get_running_loop().create_future()
-        self.pending.append((future, answer if way == "later" else None))
-        return future
+        later = Later()
+        self.pending.append((later, None if way == "passed-later" else answer))
+        return later
 
     async def resolve(self, choices: list[int]) -> None:
-        """Resolve futures, those that are made meanwhile included, in an order of choice."""
+        """Give the answers to come, those asked for meanwhile included, in an order of choice."""
         await settle()
         while self.pending:
             choice = choices.pop() if choices else 0
-            future, answer = self.pending.pop(choice % len(self.pending))
-            future.set_result(answer)
+            how, at = divmod(choice, len(self.pending))
+            later, answer = self.pending[at]
+            if how % 3 == 1 and later.is_open:  # Who comes before its answer asks anew.
+                later.close()
+                continue
+            del self.pending[at]
+            if answer is None:
+                later.decline()
+            elif how % 3 == 2:
+                later.answer_each([answer] * later.clients)
+            else:
+                later.answer(answer)
             await settle()
 
 
@@ -175,7 +183,7 @@ def _stream(pipeline: list[Ask], client: int) -> bytes:
 
 
 def _target(ask: Ask, client: int, number: int) -> str:
-    return f"/{ask.way}/{client}/{number}"
+    return "/shared/all" if ask.way == "shared" else f"/{ask.way}/{client}/{number}"
 
 
 def _received(pipeline: list[Ask], wire: Wire) -> list[Received]:
@@ -232,7 +240,7 @@ def test_nothing_is_answered_after_the_last_request(
 @drawn
 @given(
     pipelines=st.lists(PIPELINES, min_size=2, max_size=5),
-    choices=st.lists(st.integers(0, 10), max_size=40),
+    choices=st.lists(st.integers(0, 30), max_size=40),
     cuts=CUTS,
 )
 def test_answers_that_become_ready_in_any_order_reach_their_own_request(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from memory_wire import Wire
 from tornado.web import Application, RequestHandler
 
-from app.httpserver import Answer, Context, ReadyRequest, Server
+from app.httpserver import Answer, Later, ReadyRequest, Server
 
 drawn = settings(
     deadline=None,
@@ -43,11 +43,18 @@ class Script:
     pieces: list[bytes]
     way: str
     """``length`` in one piece, ``flush`` piece by piece, ``ready`` before the application is asked
-    or ``later`` by an awaitable."""
+    or ``later``, with a part of the head as the client's own."""
+
+    own: tuple[int, int]
+    """Where a client's own part of the head begins and ends, if there is one."""
 
     @property
     def body(self) -> bytes:
         return b"".join(self.pieces)
+
+    def own_part(self, length: int) -> tuple[int, int]:
+        begin, end = sorted(place % (length + 1) for place in self.own)
+        return begin, end
 
     def request(self, number: int) -> bytes:
         connection = "keep-alive" if self.keep_alive else "close"
@@ -67,6 +74,7 @@ def scripts(draw: st.DrawFn) -> Script:
         fields=draw(FIELDS),
         pieces=[] if status in _BODILESS else draw(PIECES),
         way=draw(st.sampled_from(["length", "flush", "ready", "later"])),
+        own=draw(st.tuples(st.integers(0, 200), st.integers(0, 200))),
     )
 
 
@@ -80,18 +88,17 @@ class _Play:
     def script(self, target: str) -> Script:
         return self.scripts[int(target.strip("/"))]
 
-    def ready(
-        self, request: ReadyRequest, _context: Context
-    ) -> "Answer | asyncio.Future[Answer | None] | None":
+    def ready(self, request: ReadyRequest) -> Answer | Later | None:
         script = self.script(request.target)
         if script.way not in ("ready", "later"):
             return None
         answer = Answer.build(HTTPStatus(script.status), script.fields, script.body)
         if script.way == "ready":
             return answer
-        future: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
-        asyncio.get_running_loop().call_soon(future.set_result, answer)
-        return future
+        later, (begin, end) = Later(), script.own_part(len(answer.head))
+        shared = Answer(answer.head[:begin] + answer.head[end:], answer.body, begin)
+        asyncio.get_running_loop().call_soon(later.answer, shared, [answer.head[begin:end]])
+        return later
 
 
 class _Scripted(RequestHandler):

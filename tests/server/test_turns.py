@@ -8,7 +8,7 @@ from http_serving import on_both_loops, turn_loop, until
 from recording_transport import RecordingTransport
 from tornado.web import Application, RequestHandler
 
-from app.httpserver import Answer, Context, ReadyRequest, Server
+from app.httpserver import Later, Server
 from app.httpserver.turns import Turns
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -135,18 +135,13 @@ async def test_a_handler_hears_of_its_clients_end_after_it_has_begun() -> None:
 
 
 @on_both_loops
-async def test_none_for_a_client_that_has_left_is_not_the_applications() -> None:
-    waiting: list[asyncio.Future[Answer | None]] = []
-
-    def later(_asked: ReadyRequest, _context: Context) -> "asyncio.Future[Answer | None]":
-        waiting.append(asyncio.get_running_loop().create_future())
-        return waiting[-1]
-
-    server = Server(Application([("/", Hello)]), ready=later)
+async def test_a_declined_client_that_has_left_is_not_the_applications() -> None:
+    later = Later()
+    server = Server(Application([("/", Hello)]), ready=lambda _: later)
     client = RecordingTransport(server, client_reads=True)
     client.send(GET)
-    waiting[0].set_result(None)
     client.abort()
+    later.decline()
     await turn_loop()
     assert (server.statistics.exchanges, server.statistics.in_flight) == (0, 0)
 

@@ -1,6 +1,8 @@
 """Group commit: creates that share a write."""
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 from gate import turn_loop
@@ -9,7 +11,7 @@ from write_ledger import Ledger, make_creates, start, todo
 
 from app.errors import StorageOverloaded, StorageUnavailable
 from app.metrics import Metrics
-from app.services.writing import Creates
+from app.services.writing import LATEST_SECONDS, Creates
 
 pytestmark = pytest.mark.gen_test
 
@@ -53,6 +55,22 @@ async def test_those_that_come_while_a_write_is_under_way_share_the_next_in_thei
     assert [names for names, _ in ledger.writes] == [["a"], ["b", "c", "d"]]
     assert [task.done() for task in tasks] == [True, False, False, False]
     ledger.end()
+    await asyncio.gather(*tasks)
+
+
+async def test_the_next_write_does_not_wait_until_the_end_of_the_one_before_is_told(
+    ledger: Ledger, creates: Creates
+) -> None:
+    ledger.may_be_done.clear()
+    tasks = await start(creates, todo("a"))
+    tasks += await start(creates, todo("b"))
+    ledger.end()
+    await turn_loop()
+    assert ledger.told == ["mark public", "write a", "mark public", "write b"]
+    ledger.end()
+    await turn_loop()
+    assert not any(task.done() for task in tasks)
+    ledger.may_be_done.set()
     await asyncio.gather(*tasks)
 
 
@@ -161,6 +179,44 @@ async def test_above_the_limit_of_those_who_wait_one_more_is_refused_and_not_wri
     assert [names for names, _ in ledger.writes] == [["a"], ["b", "c"], ["e"]]
 
 
+async def test_those_whose_announcement_hangs_count_as_waiting(
+    ledger: Ledger, metrics: Metrics
+) -> None:
+    creates = make_creates(ledger, metrics, 3, patience_seconds=0.001)
+    ledger.may_be_marked.clear()
+    tasks = [creates.add(todo(name)) for name in "ab"]
+    await until(lambda: creates._gathering is None)
+    tasks.append(creates.add(todo("c")))
+    with pytest.raises(StorageOverloaded):
+        await creates.add(todo("d"))
+    ledger.may_be_marked.set()
+    await until(lambda: len(ledger.writes) == 2)
+    for _, ended in ledger.writes:
+        ended.set_result([None] * 2 if ended is ledger.writes[0][1] else [None])
+    await asyncio.gather(*tasks)
+    assert creates._unbegun == 0
+
+
+async def test_what_cannot_begin_long_after_it_was_announced_is_not_written(
+    ledger: Ledger, creates: Creates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (first,) = await start(creates, todo("a"))
+    (late,) = await start(creates, todo("b"))
+    # As for a process that was stopped here.
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(loop, "time", partial(_ahead, loop.time))
+    ledger.end()
+    await first
+    with pytest.raises(StorageOverloaded, match="stood still"):
+        await late
+    assert [names for names, _ in ledger.writes] == [["a"]]
+    assert ledger.told.count("done public") == 2
+
+
+def _ahead(time: Callable[[], float]) -> float:
+    return time() + 2 * LATEST_SECONDS
+
+
 # --- Announcing
 
 
@@ -184,7 +240,23 @@ async def test_every_owner_in_a_write_is_announced_once(ledger: Ledger, creates:
         ledger.end()
         await turn_loop()
     await asyncio.gather(*tasks)
-    assert ledger.told[3:] == ["mark x y", "write b c d", "done x y"]
+    assert [told for told in ledger.told if "public" not in told] == [
+        *("write a", "mark x y", "write b c d", "done x y"),
+    ]
+
+
+async def test_who_comes_while_a_write_waits_its_turn_joins_it_if_the_owner_is_announced(
+    ledger: Ledger, creates: Creates
+) -> None:
+    tasks = await start(creates, todo("a"))
+    tasks += await start(creates, todo("b", "x"))
+    tasks += await start(creates, todo("c", "y"), todo("d", "x"))
+    for _ in range(3):
+        ledger.end()
+        await turn_loop()
+    await asyncio.gather(*tasks)
+    assert [names for names, _ in ledger.writes] == [["a"], ["b", "d"], ["c"]]
+    assert ledger.told.index("mark y") < ledger.told.index("write c")
 
 
 async def test_what_cannot_be_announced_is_not_written(ledger: Ledger, creates: Creates) -> None:

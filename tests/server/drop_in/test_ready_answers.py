@@ -1,8 +1,6 @@
 """Answers that a ready function gives in place of the application."""
 
-import asyncio
-import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -13,10 +11,9 @@ from http_client import Client, request
 from http_serving import Gate, Gated, on_both_loops, serving, turn_loop, until
 from tornado.web import Application, RequestHandler
 
-from app.httpserver import Answer, Context, ReadyRequest, Server
+from app.httpserver import Answer, Ready, ReadyRequest, Server
 
 READY = Answer.build(HTTPStatus.OK, [("Content-Type", "text/plain")], b"ready")
-LONG_SECONDS = 20.0
 
 
 class Ordinary(RequestHandler):
@@ -30,9 +27,7 @@ class Ordinary(RequestHandler):
 
 @asynccontextmanager
 async def _serving(
-    ready: Callable[[ReadyRequest, Context], Answer | Awaitable[Answer | None] | None],
-    gate: Gate | None = None,
-    **arguments: Any,
+    ready: Ready, gate: Gate | None = None, **arguments: Any
 ) -> AsyncIterator[tuple[Server, int]]:
     routes: list[Any] = [("/", Ordinary)]
     if gate is not None:
@@ -41,14 +36,14 @@ async def _serving(
         yield server, port
 
 
-def _at_once(asked: ReadyRequest, _context: Context) -> Answer | None:
+def _at_once(asked: ReadyRequest) -> Answer | None:
     return READY if asked.target == "/" else None
 
 
-async def _call(ready: Any, *requests: bytes, method: str = "GET") -> list[bytes]:
+async def _call(ready: Ready, *requests: bytes) -> list[bytes]:
     async with _serving(ready) as (_, port), await Client.connect(port) as client:
         client.send(b"".join(requests))
-        return [(await client.receive(method=method)).body for _ in requests]
+        return [(await client.receive()).body for _ in requests]
 
 
 @on_both_loops
@@ -62,44 +57,15 @@ async def test_a_ready_answer_is_sent_whole() -> None:
 
 
 @on_both_loops
-async def test_an_answer_may_come_later() -> None:
-    async def later(asked: ReadyRequest, _context: Context) -> Answer:
-        await asyncio.sleep(0)
-        return READY
-
-    assert await _call(later, *[request("/")] * 3) == [b"ready"] * 3
-
-
-@on_both_loops
 async def test_none_sends_a_request_to_the_application() -> None:
-    assert await _call(lambda *_: None, *[request("/")] * 3) == [b"ordinary"] * 3
-
-
-@on_both_loops
-async def test_none_after_a_wait_sends_a_request_to_the_application() -> None:
-    async def later(asked: ReadyRequest, _context: Context) -> None:
-        await asyncio.sleep(0)
-
-    assert await _call(later, *[request("/")] * 3) == [b"ordinary"] * 3
+    assert await _call(lambda _: None, *[request("/")] * 3) == [b"ordinary"] * 3
 
 
 @on_both_loops
 async def test_a_ready_function_that_fails_is_logged_and_the_application_answers(
     expect_log: Callable[[str], None],
 ) -> None:
-    def failing(asked: ReadyRequest, _context: Context) -> Answer:
-        raise ZeroDivisionError
-
-    expect_log("ZeroDivisionError")
-    assert await _call(failing, request("/")) == [b"ordinary"]
-
-
-@on_both_loops
-async def test_a_ready_function_that_fails_later_is_logged_and_the_application_answers(
-    expect_log: Callable[[str], None],
-) -> None:
-    async def failing(asked: ReadyRequest, _context: Context) -> Answer:
-        await asyncio.sleep(0)
+    def failing(asked: ReadyRequest) -> Answer:
         raise ZeroDivisionError
 
     expect_log("ZeroDivisionError")
@@ -139,7 +105,7 @@ async def test_ready_answers_do_not_overtake_slow_ordinary_ones() -> None:
 async def test_a_long_pipeline_leaves_others_their_turn() -> None:
     asked: list[str] = []
 
-    def record(what: ReadyRequest, _context: Context) -> Answer:
+    def record(what: ReadyRequest) -> Answer:
         asked.append(what.target)
         return READY
 
@@ -158,86 +124,6 @@ async def test_a_long_pipeline_leaves_others_their_turn() -> None:
     assert asked.index("/modest") < 200
 
 
-@on_both_loops
-async def test_later_answers_do_not_overtake_each_other() -> None:
-    waiting: list[asyncio.Future[Answer | None]] = []
-
-    def later(asked: ReadyRequest, _context: Context) -> Awaitable[Answer | None]:
-        waiting.append(asyncio.get_running_loop().create_future())
-        return waiting[-1]
-
-    async with _serving(later) as (_, port), await Client.connect(port) as client:
-        client.send(request("/") * 2)
-        await until(lambda: len(waiting) == 1)
-        await turn_loop()
-        assert len(waiting) == 1
-        for number in range(2):
-            await until(lambda: len(waiting) == number + 1)  # noqa: B023 - called at once.
-            waiting[number].set_result(READY)
-            assert (await client.receive()).body == b"ready"
-
-
-@on_both_loops
-async def test_an_answer_that_comes_while_the_server_drains_closes_its_connection() -> None:
-    waiting: list[asyncio.Future[Answer | None]] = []
-
-    def later(asked: ReadyRequest, _context: Context) -> Awaitable[Answer | None]:
-        waiting.append(asyncio.get_running_loop().create_future())
-        return waiting[-1]
-
-    async with _serving(later) as (server, port), await Client.connect(port) as client:
-        client.send(request("/"))
-        await until(lambda: bool(waiting))
-        draining = asyncio.create_task(server.drain(LONG_SECONDS))
-        await until(lambda: server.is_draining)
-        waiting[0].set_result(READY)
-        answer = await client.receive()
-        assert answer.body == b"ready"
-        assert answer.closes
-        assert await draining is True
-
-
-@on_both_loops
-async def test_an_answer_whose_client_is_gone_is_dropped() -> None:
-    waiting: list[asyncio.Future[Answer | None]] = []
-
-    def later(asked: ReadyRequest, _context: Context) -> Awaitable[Answer | None]:
-        waiting.append(asyncio.get_running_loop().create_future())
-        return waiting[-1]
-
-    async with _serving(later) as (server, port):
-        async with await Client.connect(port) as client:
-            client.send(request("/"))
-            await until(lambda: bool(waiting))
-            client.reset()
-        await until(lambda: not server.statistics.connections)
-        waiting[0].set_result(READY)
-        await turn_loop()
-        assert server.statistics.in_flight == 0
-        assert server.statistics.ready_answers == 0
-
-
-@on_both_loops
-async def test_a_tls_client_that_closes_before_its_ready_answer_is_no_error(
-    server_tls: ssl.SSLContext, client_tls: ssl.SSLContext
-) -> None:
-    waiting: list[asyncio.Future[Answer | None]] = []
-
-    def later(asked: ReadyRequest, _context: Context) -> Awaitable[Answer | None]:
-        waiting.append(asyncio.get_running_loop().create_future())
-        return waiting[-1]
-
-    async with _serving(later, ssl_options=server_tls) as (server, port):
-        async with await Client.connect(port, tls=client_tls) as client:
-            client.send(request("/"))
-            await until(lambda: bool(waiting))
-        await until(lambda: all(each.is_closing for each in server._connections))
-        waiting[0].set_result(READY)
-        await until(lambda: not server.statistics.in_flight)
-        await until(lambda: not server.statistics.connections)
-        assert server.statistics.ready_answers == 0
-
-
 @pytest.mark.parametrize(
     "unusual",
     [
@@ -254,7 +140,7 @@ async def test_a_tls_client_that_closes_before_its_ready_answer_is_no_error(
 @on_both_loops
 async def test_an_unusual_request_takes_the_ordinary_road(unusual: bytes) -> None:
     # Twice, for a head that is known takes another way through the server.
-    assert await _call(lambda *_: READY, unusual, unusual, request("/")) == [
+    assert await _call(lambda _: READY, unusual, unusual, request("/")) == [
         b"ordinary", b"ordinary", b"ready",
     ]  # fmt: skip
 
@@ -263,7 +149,7 @@ async def test_an_unusual_request_takes_the_ordinary_road(unusual: bytes) -> Non
 async def test_the_fields_asked_for_are_seen_in_their_order() -> None:
     seen: list[ReadyRequest] = []
 
-    def look(asked: ReadyRequest, _context: Context) -> Answer:
+    def look(asked: ReadyRequest) -> Answer:
         seen.append(asked)
         return READY
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import pytest
 from http_client import Client, request
 from http_serving import Hello, on_both_loops, serving, until
+from laters import GET, READY, Laters, waiting
 from tornado.httputil import HTTPServerRequest
 from tornado.web import Application, RequestHandler
 
@@ -77,6 +78,21 @@ async def test_a_request_with_a_body_makes_no_cycle() -> None:
         with _cycles() as found:
             for _ in range(CYCLED):
                 await client.call(request("/", method="POST", body=b"body"))
+    assert not found
+
+
+@on_both_loops
+async def test_a_request_that_is_answered_later_leaves_no_cycle() -> None:
+    laters = Laters()
+    async with waiting(laters) as (server, port, _):
+        with _cycles() as found:
+            for _ in range(CYCLED):
+                async with await Client.connect(port) as client:
+                    client.send(GET)
+                    await until(lambda: bool(laters.made))
+                    laters.made.pop().answer(READY)
+                    await client.receive()
+            await until(lambda: not server.statistics.connections)
     assert not found
 
 
