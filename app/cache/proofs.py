@@ -29,10 +29,12 @@ class Proofs:
             asyncio.get_running_loop().call_soon(self._put_all)
 
     def answered(self) -> None:
-        """Go on with what has been asked meanwhile."""
+        """Go on with what has been asked meanwhile, and what comes in this turn and the next."""
         self._is_due = bool(self._asked)
         if self._is_due:
-            asyncio.get_running_loop().call_soon(self._put_all)
+            # PERF: twice as many share a question as without that turn (docs/decisions/0006).
+            loop = asyncio.get_running_loop()
+            loop.call_soon(loop.call_soon, self._put_all)
 
     def _put_all(self) -> None:
         asked, self._asked = self._asked, {}

@@ -55,16 +55,17 @@ class Later:
             ValueError: there are more or fewer of them than clients. As with what ``own`` itself
                 raises, nothing has been sent, and everybody waits on.
         """
-        waiting = self._waiting
-        pairs = list(zip(waiting, [b""] * len(waiting) if own is None else own, strict=True))
-        self._take_all()
-        if not pairs:
+        owns = [b""] * self.clients if own is None else list(own)
+        if len(owns) != self.clients:
+            raise ValueError(f"{len(owns)} for {self.clients} clients")
+        waiting = self._take_all()
+        if not waiting:
             return
         # PERF: what is the same for everybody is done once (docs/decisions/0005).
-        server = pairs[0][0].server
+        server = waiting[0].server
         start, rest = answer.around(server.clock.date)
         deadline = server.clock.now + server.options.idle_seconds
-        for connection, mine in pairs:
+        for connection, mine in zip(waiting, owns, strict=True):
             try:
                 if connection.waiting_head.takes_whole_answer and not server.is_draining:
                     connection.take_whole_answer(start + mine + rest, deadline)
@@ -75,9 +76,10 @@ class Later:
 
     def answer_each(self, answers: "Iterable[Answer]") -> None:
         """Send each who waits an answer of its own, in their order; raises as `answer` does."""
-        pairs = list(zip(self._waiting, answers, strict=True))
-        self._take_all()
-        for connection, answer in pairs:
+        each = list(answers)
+        if len(each) != self.clients:
+            raise ValueError(f"{len(each)} for {self.clients} clients")
+        for connection, answer in zip(self._take_all(), each, strict=True):
             try:
                 connection.take_answer(answer)
             except Exception as error:  # noqa: BLE001 - see `answer`.
