@@ -14,7 +14,7 @@ from app.services.todos import TodoService
 from handlers.asked import Asked
 from handlers.creating import Creation
 from handlers.problems import RequestProblem, problem_of
-from handlers.recording import Answered, log_if_fault, record_requests
+from handlers.recording import Answered, log_if_fault, record_later
 from handlers.representation import answer_problem
 from handlers.request_ids import request_ids
 
@@ -73,16 +73,15 @@ class CreateShortcut:
             self._answer(visit, problem.status, answer_problem(problem, visit.id.decode()))
 
     def _answer(self, visit: "_Visit", status: int, answer: Answer) -> None:
-        client = next(visit.later.contexts)
         answered = Answered(
             method="POST",
             route=visit.creation.target,
             path=visit.creation.target,
             status=status,
-            scheme=client.protocol,
+            scheme=visit.later.scheme,
             seconds=perf_counter() - visit.started,
         )
-        record_requests(self._metrics, answered, 1, ((client.remote_ip, visit.id.decode()),))
+        record_later(self._metrics, answered, visit.later, (visit.id,))
         visit.later.answer(answer)
 
 

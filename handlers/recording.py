@@ -1,10 +1,11 @@
 """What is measured and logged of every request, whoever answers it."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from app import log
+from app.httpserver import Later
 from app.metrics import Metrics
 from handlers.problems import RequestProblem
 
@@ -65,6 +66,15 @@ def record_requests(
     for address, request_id in clients:
         own = {"client.address": address, "request_id": request_id}
         log.access.info("request", extra={"fields": {**fields, **own, **duration}})
+
+
+def record_later(metrics: Metrics, answered: Answered, later: Later, ids: Sequence[bytes]) -> None:
+    """Measure and log requests before they are answered together; see `record_requests`."""
+    clients: Iterable[tuple[str, str]] = ()
+    if log.access.isEnabledFor(logging.INFO):
+        contexts = zip(later.contexts, ids, strict=True)
+        clients = ((context.remote_ip, an_id.decode()) for context, an_id in contexts)
+    record_requests(metrics, answered, later.clients, clients)
 
 
 def log_if_fault(

@@ -37,7 +37,7 @@ class Representation:
     """The strong entity tag; empty where there is no such resource."""
     fields: Fields = ()
     """Header fields of its own, such as Link."""
-    _answers: dict[HTTPStatus, Answer] = field(default_factory=dict, repr=False)
+    _answers: dict[int, Answer] = field(default_factory=dict, repr=False)
 
     @property
     def is_missing(self) -> bool:
@@ -68,9 +68,11 @@ class Representation:
 
     def answer(self, status: HTTPStatus) -> Answer:
         """Return the answer with status 200 or 304; a request's own in its head is its id."""
-        answer = self._answers.get(status)
+        # PERF: the hash of an enumeration's member is computed in Python, that of a number is not.
+        number = status.value
+        answer = self._answers.get(number)
         if answer is None:
-            answer = self._answers[status] = self._build_answer(status)
+            answer = self._answers[number] = self._build_answer(status)
         return answer
 
     def _build_answer(self, status: HTTPStatus) -> Answer:

@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
-from asyncio import Future
+from asyncio import CancelledError, Future
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from time import perf_counter
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from app.errors import TodoError, TodoNotFound
 from app.httpserver import Later, ReadyRequest
@@ -15,15 +15,13 @@ from app.metrics import Metrics
 from app.services.freshness import Found, Reader, Source
 from handlers.asked import Asked
 from handlers.problems import RequestProblem, problem_of
-from handlers.recording import Answered, record_requests
+from handlers.recording import Answered, record_later
 from handlers.representation import OK, Representation, answer_problem
 from handlers.request_ids import request_ids
 
 MOST_TARGETS = 4096
 LONGEST_TARGET = 512
 """Together they bound what clients can make this process remember: some 4 MiB."""
-
-T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
@@ -78,15 +76,15 @@ class Shortcut:
     def hear(self, visits: "Iterable[_Visit]", stamp: str | None) -> None:
         """Answer those who have asked about a scope, now that its stamp is known."""
         for visit in visits:
-            self._guarded(self._serve, visit, stamp)
+            try:
+                self._serve(visit, stamp)
+            except Exception:  # noqa: BLE001 - the others wait for their answers.
+                self._give_up(visit)
 
-    def _guarded(self, function: Callable[["_Visit", T], None], visit: "_Visit", what: T) -> None:
-        """Call what answers a visit; nobody may wait for ever because it fails."""
-        try:
-            function(visit, what)
-        except Exception:  # noqa: BLE001 - the ordinary road tries again, and says 500 if it must.
-            _log.exception("fault on the short cut to %s", visit.known.route)
-            visit.later.decline()
+    def _give_up(self, visit: "_Visit") -> None:
+        """Log a fault and let the ordinary road try: it says 500 if it must."""
+        _log.exception("fault on the short cut to %s", visit.known.route)
+        visit.later.decline()
 
     def _serve(self, visit: "_Visit", stamp: str | None) -> None:
         source, readers = visit.known.source, visit.later.clients
@@ -95,30 +93,29 @@ class Shortcut:
             self._answer(visit, kept)
             return
         reading = asyncio.ensure_future(self._reader.read_on(source, stamp, readers=readers))
-        reading.add_done_callback(partial(self._guarded, self._have_read, visit))
+        reading.add_done_callback(partial(self._have_read, visit))
 
     def _have_read(self, visit: "_Visit", reading: "Future[Found[Representation]]") -> None:
-        error = None if reading.cancelled() else reading.exception()
-        if isinstance(error, TodoError):
-            self._answer_problem(visit, error)
-        elif error is not None or reading.cancelled():
-            visit.later.decline()  # A fault of ours: the ordinary road meets it too, and logs it.
-        else:
+        try:
             self._answer(visit, reading.result().body)
+        except TodoError as error:
+            self._answer_problem(visit, error)
+        except (Exception, CancelledError):  # noqa: BLE001 - who waits must be answered.
+            self._give_up(visit)
 
     def _answer(self, visit: "_Visit", kept: Representation) -> None:
-        asked = Asked(*visit.request.values)
+        request_id, none_match, *_ = visit.request.values  # PERF: an `Asked` takes 0.4 us.
         if kept.is_missing:
             self._answer_problem(visit, TodoNotFound())
             return
         status = OK
-        if asked.none_match is not None:
+        if none_match is not None:
             try:
-                status = kept.heed({"If-None-Match": asked.none_match})
+                status = kept.heed({"If-None-Match": none_match})
             except RequestProblem as problem:
                 self._answer_problem(visit, problem)
                 return
-        ids = request_ids(asked.request_id, visit.later.clients)
+        ids = request_ids(request_id, visit.later.clients)
         self._record(visit, ids, status)
         visit.later.answer(kept.answer(status), ids)
 
@@ -129,23 +126,15 @@ class Shortcut:
         visit.later.answer_each(answer_problem(problem, an_id.decode()) for an_id in ids)
 
     def _record(self, visit: "_Visit", ids: Sequence[bytes], status: int) -> None:
-        contexts = visit.later.contexts
-        record_requests(
-            self._metrics,
-            Answered(
-                method=visit.request.method,
-                route=visit.known.route,
-                path=visit.known.path,
-                status=status,
-                scheme=next(visit.later.contexts).protocol,
-                seconds=perf_counter() - visit.started,
-            ),
-            visit.later.clients,
-            (
-                (context.remote_ip, an_id.decode())
-                for context, an_id in zip(contexts, ids, strict=True)
-            ),
+        answered = Answered(
+            visit.request.method,
+            visit.known.route,
+            visit.known.path,
+            status,
+            visit.later.scheme,
+            perf_counter() - visit.started,
         )
+        record_later(self._metrics, answered, visit.later, ids)
 
 
 class _Visits:

@@ -40,6 +40,11 @@ class Later:
         """Where the requests came from, in the order in which they are answered."""
         return (connection.waiting_context for connection in self._waiting)
 
+    @property
+    def scheme(self) -> str:
+        """The scheme of the first request: http or https."""
+        return self._waiting[0].waiting_context.protocol
+
     def close(self) -> None:
         """Let nobody join any more: who asks from now on needs an answer that is newer."""
         self.is_open = False
