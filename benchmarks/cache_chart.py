@@ -11,6 +11,7 @@ from typing import Any
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 from matplotlib.lines import Line2D
+from matplotlib.ticker import NullFormatter
 
 from benchmarks.http_chart import COLOURS
 
@@ -101,6 +102,7 @@ def _draw_latencies(panel: Any, rows: list[Row]) -> None:
         panel.plot(milliseconds, position, "o", markersize=6, **look)
         _label(panel, milliseconds, position, f"{milliseconds:,.{digits}f}")
     panel.set_xscale("log")
+    panel.xaxis.set_minor_formatter(NullFormatter())  # They would lie on one another.
     _finish(panel, rows)
     panel.set_yticklabels([])
     panel.set_xlabel("99th percentile, ms (logarithmic), less is better")
