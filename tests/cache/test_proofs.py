@@ -1,5 +1,7 @@
 """Who asks together whether what is kept is current, and who asks next."""
 
+from collections.abc import Callable
+
 import pytest
 from gate import turn_loop
 from proving import Requests
@@ -185,3 +187,17 @@ def test_everybody_is_told_the_same():
     assert [asker.close() for asker in askers] == [1, 1]
     tell([*askers], None)
     assert [asker.heard for asker in askers] == [[None], [None]]
+
+
+async def test_behind_a_fault_nobody_waits_for_ever(
+    questions: Questions, monkeypatch: pytest.MonkeyPatch, expect_log: Callable[[str], None]
+):
+    monkeypatch.setattr(questions.proofs, "_put", lambda *_: 1 / 0)
+    expect_log("Exception in callback")
+    lost = questions.ask()
+    await turn_loop()
+    monkeypatch.undo()
+    later = questions.ask()
+    await turn_loop()
+    questions.answer()
+    assert (lost.heard, later.heard) == ([None], ["stamp"])

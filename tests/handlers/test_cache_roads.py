@@ -14,6 +14,7 @@ from raw_http import send
 from app.httpserver import Server
 from app.metrics import Metrics
 from handlers.application import TodoApplication
+from handlers.representation import Representation
 
 pytestmark = [pytest.mark.gen_test(timeout=30), pytest.mark.usefixtures("settled")]
 
@@ -172,6 +173,19 @@ async def test_a_request_id_of_the_client_comes_back_on_both_roads_if_it_is_fit(
     else:
         assert len(set(told)) == 2
         assert all(re.fullmatch(rb"[0-9a-f]{16}", one) for one in told)
+
+
+async def test_a_fault_on_the_shortcut_is_logged_and_the_handler_answers(
+    api: Api,
+    http_server: tuple[Server, int],
+    monkeypatch: pytest.MonkeyPatch,
+    expect_log: Callable[[str], None],
+) -> None:
+    first = await exchange(api, "GET", "/todo")
+    monkeypatch.delattr(Representation, "answer")
+    expect_log("fault on the short cut to /todo")
+    assert await exchange(api, "GET", "/todo") == first
+    assert http_server[0].statistics.ready_answers == 0
 
 
 # --- What is written down

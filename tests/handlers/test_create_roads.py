@@ -236,3 +236,17 @@ async def test_a_write_that_fails_is_told_the_same_on_both_roads_and_not_repeate
     faults = re.search(r"^todo_faults_total (\S+)$", metrics.render().decode(), re.MULTILINE)
     assert faults is not None
     assert float(faults[1]) == (2 if status == 500 else 0)
+
+
+async def test_a_fault_after_a_todo_was_stored_is_logged_and_does_not_store_it_again(
+    api: Api,
+    http_server: tuple[Server, int],
+    monkeypatch: pytest.MonkeyPatch,
+    expect_log: Callable[[str], None],
+) -> None:
+    monkeypatch.delattr("handlers.create_shortcut.Answer")
+    expect_log("fault in /todo")
+    async with by(http_server[0], shortcut=1):
+        answer = await exchange(api, post(*CREATES["v0"]))
+    assert answer.startswith(b"HTTP/1.1 500 ")
+    assert len((await api.call("GET", "/v1/todos")).json()["items"]) == 1

@@ -6,11 +6,10 @@ from typing import Any
 import pytest
 from http_serving import on_both_loops
 from laters import GET, READY, Laters, receive, waiting
+from recording_transport import RecordingTransport
+from tornado.web import Application
 
-from app.httpserver import Later, Options, ReadyRequest
-
-BODY = b"x" * 1000
-SMALL = Options(ready_body_bytes=len(BODY))
+from app.httpserver import Later, ReadyRequest, Server
 
 
 def _raises() -> Iterable[Any]:
@@ -72,3 +71,19 @@ async def test_a_closed_later_is_passed_over(expect_log: Callable[[str], None]) 
         client.send(GET)
         assert (await client.receive()).body == b"ordinary"
         assert server.statistics.in_flight == 0
+
+
+@on_both_loops
+async def test_a_client_that_cannot_be_answered_costs_the_others_nothing(
+    monkeypatch: pytest.MonkeyPatch, expect_log: Callable[[str], None]
+) -> None:
+    laters = Laters()
+    server = Server(Application(), ready=laters)
+    first, *others = clients = [RecordingTransport(server) for _ in range(3)]
+    for client in clients:
+        client.send(GET)
+    monkeypatch.setattr(first, "is_closing", lambda: 1 / 0)
+    expect_log("ZeroDivisionError")
+    laters.made[0].answer(READY)
+    assert first.was_aborted
+    assert all(client.received.endswith(b"ready") for client in others)
