@@ -38,6 +38,7 @@ _MOST_SINGLE_BYTES = 30_000
 """Above all limits of a head; what follows them comes in one piece."""
 
 _QUIET_TURNS = 6
+_QUIET_SECONDS = 60.0  # A server that never stops answering fails the test.
 _CLIENTS_PER_TURN = 32
 """The server begins the requests of so many in a turn of the loop (`app.httpserver.turns`)."""
 
@@ -103,7 +104,7 @@ async def outcomes(server: Server, ran: Ran, row: Row, *, thoroughly: bool = Tru
         if step < 2:
             await _until_quiet(clients)
         elif step < _PAUSED_BYTES:
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # Waits for nothing: the bytes shall come in turns of their own.
     if row.then_eof:
         for client in clients:
             client.send_eof()
@@ -118,11 +119,12 @@ async def outcomes(server: Server, ran: Ran, row: Row, *, thoroughly: bool = Tru
 async def _until_quiet(clients: Collection[RecordingTransport]) -> None:
     quiet_turns = _QUIET_TURNS + len(clients) // _CLIENTS_PER_TURN
     before, turns = None, 0
-    while turns < quiet_turns:
-        await asyncio.sleep(0)
-        now = [(len(client.received), client.has_ended) for client in clients]
-        turns = turns + 1 if now == before else 0
-        before = now
+    async with asyncio.timeout(_QUIET_SECONDS):
+        while turns < quiet_turns:
+            await asyncio.sleep(0)
+            now = [(len(client.received), client.has_ended) for client in clients]
+            turns = turns + 1 if now == before else 0
+            before = now
 
 
 def _outcome(client: RecordingTransport, ran: list[str]) -> Outcome:

@@ -1,6 +1,6 @@
 """Who asks in tests whether what is kept is current."""
 
-from asyncio import Future
+from asyncio import Event, Future
 from collections.abc import Callable
 
 from app.services.freshness import OneAsker, Reader, Stamps
@@ -11,6 +11,13 @@ def prove(stamps: Stamps | Reader[str], scope: str) -> Future[str | None]:
     asker = OneAsker()
     stamps.prove(scope, asker)
     return asker.stamp
+
+
+async def put(stamps: Stamps | Reader[str], scope: str) -> None:
+    """Ask for a scope's stamp too; return when this and all that was asked before is put."""
+    closed = Event()
+    stamps.prove(scope, Requests(closing=closed.set))
+    await closed.wait()
 
 
 class Requests:

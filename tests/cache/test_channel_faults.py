@@ -9,7 +9,7 @@ from pathlib import Path
 from time import perf_counter
 
 import pytest
-from http_serving import on_both_loops, until
+from http_serving import on_both_loops, turn_loop, until
 from own_redis import OwnRedis
 
 from app.cache.channel import RedisAddress, RedisAway, RedisChannel
@@ -25,13 +25,14 @@ MARGIN_SECONDS = 0.5
 LONG_SECONDS = 30.0
 
 
-async def answer_of(ask: Callable[[], Awaitable[object]]) -> object:
-    """Ask until Redis answers; the test's deadline ends it."""
+async def answer_of(channel: RedisChannel, ask: Callable[[], Awaitable[object]]) -> object:
+    """Ask when there is a connection, until Redis answers; the test's deadline ends it."""
     while True:
+        await until(lambda: channel.is_up)
         try:
             return await ask()
         except RedisAway:
-            await asyncio.sleep(0.01)
+            await turn_loop()  # In which the channel hears that its connection is lost.
 
 
 async def failures(*answers: Awaitable[object]) -> list[BaseException | object]:
@@ -50,7 +51,7 @@ async def test_a_hung_redis_fails_what_waits_in_time_and_is_used_again_when_it_g
         seconds = perf_counter() - started
     assert all(isinstance(failure, RedisAway) for failure in told)
     assert TIMEOUT_SECONDS <= seconds < TIMEOUT_SECONDS + MARGIN_SECONDS
-    assert await answer_of(channel.ping) is None
+    assert await answer_of(channel, channel.ping) is None
 
 
 @gen_test
@@ -144,7 +145,7 @@ async def test_scripts_that_somebody_threw_away_are_loaded_again(
     await channel.call("SCRIPT", "FLUSH")
     with pytest.raises(RedisAway, match="NOSCRIPT"):
         await channel.run_script(*claim)
-    assert await answer_of(lambda: channel.run_script(*claim)) == [0, b""]
+    assert await answer_of(channel, lambda: channel.run_script(*claim)) == [0, b""]
 
 
 @gen_test

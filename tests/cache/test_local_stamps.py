@@ -1,10 +1,8 @@
 """Stamps of the only process, which need no Redis."""
 
-import asyncio
-
 import pytest
 from clock import Clock
-from proving import prove
+from proving import prove, put
 
 from app.cache.local_stamps import LocalStamps
 
@@ -29,7 +27,7 @@ async def test_a_stamp_stays_until_somebody_writes(stamps: LocalStamps, clock: C
 async def test_a_proof_is_there_in_the_next_turn(stamps: LocalStamps) -> None:
     proof = prove(stamps, SCOPE)
     assert not proof.done()
-    await asyncio.sleep(0)
+    await put(stamps, SCOPE)
     assert proof.done()
 
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from gate import turn_loop
 from held_database import SCOPE, Broken, Database, make_reads, read, start, write
+from proving import put
 
 from app.cache.local_stamps import LocalStamps
 from app.cache.reads import Reads
@@ -125,7 +126,7 @@ async def test_a_reader_who_is_cancelled_takes_the_proof_from_nobody(
     reads = make_reads(stamps, metrics)
     database.is_held = False
     first, second = (asyncio.create_task(read(reads, source)) for _ in range(2))
-    await asyncio.sleep(0)  # Both ask for the proof now.
+    await put(stamps, SCOPE)
     first.cancel()
     assert await second == "first"
     assert first.cancelled()

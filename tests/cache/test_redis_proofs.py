@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator
 import pytest
 import redis
 from own_redis import OwnRedis
-from proving import Requests, prove
+from proving import Requests, prove, put
 
 from app.cache.redis_stamps import RedisStamps
 
@@ -71,7 +71,7 @@ async def test_all_who_ask_while_a_question_is_out_share_the_next_command(
 ) -> None:
     stamps = await open_one()
     early = prove(stamps, SCOPE)
-    await asyncio.sleep(0)  # The command is sent now.
+    await put(stamps, SCOPE)
     proved = await asyncio.gather(*(prove(stamps, scope) for scope in SCOPES for _ in range(20)))
     assert early.done()
     assert len(set(proved)) == len(SCOPES)
@@ -84,7 +84,7 @@ async def test_who_asks_when_a_question_was_carried_out_is_not_told_its_answer(
     stamps = await open_one()
     set_stamp(blocking, stamps, "first")
     early = prove(stamps, SCOPE)
-    await asyncio.sleep(0)  # The command is sent now.
+    await put(stamps, SCOPE)
     while not commands(blocking).get("mget"):
         pass
     set_stamp(blocking, stamps, "second")
@@ -130,7 +130,7 @@ async def test_a_proof_that_somebody_cancelled_does_not_hurt_the_others(
     stamps = await open_one()
     first, second, third = (prove(stamps, scope) for scope in ("a", "a", "b"))
     if is_sent:
-        await asyncio.sleep(0)
+        await put(stamps, "a")
     first.cancel()
     assert None not in (await second, await third)
     assert await prove(stamps, "a") is not None

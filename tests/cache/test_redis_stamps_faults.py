@@ -9,7 +9,7 @@ from time import perf_counter
 import pytest
 from http_serving import until
 from own_redis import OwnRedis
-from proving import prove
+from proving import prove, put
 
 from app.cache.channel import RedisChannel
 from app.cache.redis_stamps import RedisStamps
@@ -136,7 +136,7 @@ async def test_proofs_that_are_under_way_when_redis_dies_come_to_nothing(
     assert await prove(stamps, SCOPE) is not None
     own_redis.send(signal.SIGSTOP)
     proofs = [prove(stamps, scope) for scope in (SCOPE, "another")]
-    await asyncio.sleep(0)  # The command is sent now.
+    await put(stamps, SCOPE)
     own_redis.kill()
     assert await asyncio.gather(*proofs) == [None, None]
 
@@ -148,7 +148,7 @@ async def test_who_waits_for_the_next_question_when_redis_dies_is_told_at_once_t
     stamps = await open_stamps(own_redis.url)
     own_redis.send(signal.SIGSTOP)
     early = prove(stamps, SCOPE)
-    await asyncio.sleep(0)  # The command is sent now.
+    await put(stamps, SCOPE)
     late = prove(stamps, SCOPE)
     own_redis.kill()
     assert await early is None
@@ -164,7 +164,7 @@ async def test_a_question_that_is_never_answered_ends_in_time_for_all_who_wait(
     async with own_redis.frozen():
         started = perf_counter()
         early = prove(stamps, SCOPE)
-        await asyncio.sleep(0)  # The command is sent now.
+        await put(stamps, SCOPE)
         late = [prove(stamps, scope) for scope in (SCOPE, "another")]
         assert await asyncio.gather(early, *late) == [None] * 3
         assert TIMEOUT_SECONDS <= perf_counter() - started < TIMEOUT_SECONDS + MARGIN_SECONDS
