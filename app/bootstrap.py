@@ -13,6 +13,7 @@ from app.resources import Resources
 from app.services.absences import Absences, Ids
 from app.services.freshness import OperationTime, Stamps
 from app.services.health import Backend, HealthService
+from app.services.milestones import MeasuredLists
 from app.services.ports import Clock
 from app.services.todos import TodoService
 from app.services.writing import Creates
@@ -48,6 +49,10 @@ _SLACK_SECONDS = 2.0
 """Between the mark of a write and its begin (`RedisStamps` takes 1 s of it, `Creates` 0.5 s), and
 for clocks that do not run equally fast."""
 
+_HANDS = 3
+"""Through which an answer may go, each of which keeps it for its part of the time: from a place in
+the list that is known (`MeasuredLists`) to Redis, and from there to a process."""
+
 _IDS_BYTES = 16_777_216
 """For the ids of a dozen owners who have as many todos as are kept ids of."""
 
@@ -62,15 +67,18 @@ class Cache:
     stamps: Stamps
     reads: Reads[Representation]
     ids: Reads[Ids]
+    measured: MeasuredLists
 
 
 def make_cache(
     settings: Settings, resources: Resources, metrics: Metrics, operation_time: OperationTime
 ) -> Cache:
     """Return the cache: in Redis and in the process, or in the process alone."""
+    seconds = settings.cache_seconds / _HANDS
+    measured = MeasuredLists(seconds=seconds, monotonic=monotonic)
     answers = Answers[Representation](
         budget_bytes=settings.cache_bytes,
-        seconds=settings.cache_seconds,
+        seconds=seconds,
         weigh=Representation.weigh,
         monotonic=monotonic,
     )
@@ -84,9 +92,8 @@ def make_cache(
     mark_seconds = settings.mongo_operation_seconds + _SLACK_SECONDS
     if resources.redis is None:
         local = LocalStamps(mark_seconds=mark_seconds, monotonic=monotonic)
-        return Cache(
-            local, Reads(local, answers, None, metrics), Reads(local, known_ids, None, metrics)
-        )
+        reads = Reads(local, answers, None, metrics)
+        return Cache(local, reads, Reads(local, known_ids, None, metrics), measured)
     stamps = RedisStamps(
         resources.redis,
         namespace=resources.todos.database.name,
@@ -101,12 +108,11 @@ def make_cache(
         operation_time=operation_time,
         codec=Codec(encode_representation, decode_representation),
         largest_bytes=settings.cache_body_bytes,
-        seconds=settings.cache_seconds,
+        seconds=seconds,
         metrics=metrics,
     )
-    return Cache(
-        stamps, Reads(stamps, answers, bodies, metrics), Reads(stamps, known_ids, None, metrics)
-    )
+    reads = Reads(stamps, answers, bodies, metrics)
+    return Cache(stamps, reads, Reads(stamps, known_ids, None, metrics), measured)
 
 
 def _weigh_ids(ids: Ids) -> int:
@@ -145,7 +151,7 @@ def make_application(
     creates = Creates(
         repository, cache.stamps, waiting_limit=settings.creates_waiting_limit, metrics=metrics
     )
-    todos = TodoService(repository, clock, cache.stamps, creates)
+    todos = TodoService(repository, clock, cache.stamps, creates, cache.measured)
     dependencies = Dependencies(
         todos=todos,
         absences=Absences(repository, cache.ids, monotonic),

@@ -47,7 +47,7 @@ def uncached() -> None:
     """Load for every read, on the ordinary road."""
 
     async def read(_self: Reads[Any], source: Source[Any]) -> Found[Any]:
-        return Found(await source.load(), Level.BYPASS)
+        return Found(await source.load(None), Level.BYPASS)
 
     def remember(*_: object) -> None:
         """Leave every request to the ordinary road."""

@@ -175,18 +175,20 @@ class BaseHandler(RequestHandler):
         if status is not NOT_MODIFIED:
             self.write(representation.body)
 
-    async def reply_from(self, key: str, load: Callable[[], Awaitable[Representation]]) -> None:
+    async def reply_from(
+        self, key: str, load: Callable[[str | None], Awaitable[Representation]]
+    ) -> None:
         """Answer a GET through the cache.
 
         Args:
             key: names what is asked for among all that belongs to the owner: equal keys, equal
                 answers.
-            load: makes it from what the services say.
+            load: makes it from what the services say; see `Source.load`.
         """
 
-        async def load_or_miss() -> Representation:
+        async def load_or_miss(stamp: str | None) -> Representation:
             try:
-                return await load()
+                return await load(stamp)
             except TodoNotFound:
                 return MISSING
 

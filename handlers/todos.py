@@ -125,7 +125,9 @@ class TodoHandler(BaseHandler):
         self.set_status(204)
 
 
-async def _page(todos: TodoService, asked: ListParameters, query: TodoQuery) -> Representation:
+async def _page(
+    todos: TodoService, asked: ListParameters, query: TodoQuery, _stamp: str | None
+) -> Representation:
     page = await todos.page(query)
     if page.next_cursor is None:
         return represent(page_view(page))
@@ -134,7 +136,7 @@ async def _page(todos: TodoService, asked: ListParameters, query: TodoQuery) -> 
     return represent(page_view(page), fields=(("Link", link),))
 
 
-async def _todo(todos: TodoService, owner: str, todo_id: str) -> Representation:
+async def _todo(todos: TodoService, owner: str, todo_id: str, _stamp: str | None) -> Representation:
     todo = await todos.fetch(owner, todo_id)
     return represent(view(todo), tag=entity_tag(todo))
 

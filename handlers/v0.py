@@ -151,8 +151,8 @@ CREATION = Creation(
 )
 
 
-async def _page(todos: TodoService, owner: str, start: int) -> Representation:
-    page = await todos.page_from(owner, start=start, limit=PAGE_TODOS)
+async def _page(todos: TodoService, owner: str, start: int, stamp: str | None) -> Representation:
+    page = await todos.page_from(owner, start=start, limit=PAGE_TODOS, stamp=stamp)
     return represent(ArticlePage(tuple(map(article_view, page))))
 
 

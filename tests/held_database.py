@@ -27,7 +27,7 @@ class Database:
     is_held: bool = True
     loads: list["asyncio.Future[str]"] = field(default_factory=list)
 
-    async def load(self) -> str:
+    async def load(self, _stamp: str | None = None) -> str:
         found = self.text
         loading: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.loads.append(loading)

@@ -138,7 +138,7 @@ class StampAfterwards(Reads[bytes]):
     """Keeps what it has read under the stamp that is there when it has been read."""
 
     async def _fill(self, source: Source[bytes], stamp: str) -> Found[bytes]:
-        body = await source.load()
+        body = await source.load(stamp)
         asker = OneAsker()
         self.prove(source.scope, asker)
         now = await asker.stamp

@@ -159,7 +159,7 @@ class SimulatedProcess:
         """Read todos through the cache, on one of the two roads."""
         todos = operation.todos
 
-        async def load() -> Text:
+        async def load(_: str | None) -> Text:
             return Text(await self._repository.read(todos))
 
         source = Source(scope, ",".join(todos), load)

@@ -2,7 +2,8 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from random import uniform
+from typing import Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
@@ -24,8 +25,9 @@ class Answers(Generic[T]):
 
     Args:
         budget_bytes: what all of it may weigh.
-        seconds: longest time that anything is kept. Nothing that is promised depends on it; it
-            bounds what changes behind the service's back cost.
+        seconds: longest time that anything is kept, and up to a fifth less, so that not all that
+            was read at once goes at once. Nothing that is promised depends on it; it bounds what
+            changes behind the service's back cost.
         weigh: returns the bytes of a body.
         monotonic: the time in seconds.
     """
@@ -50,15 +52,18 @@ class Answers(Generic[T]):
         kept = self._scopes.get(scope)
         if kept is None:
             return None
-        if kept.stamp != stamp or kept.expires < self._monotonic():
-            self._forget(scope)
+        if kept.stamp != stamp:
+            self.held_bytes -= self._scopes.pop(scope).size
             return None
         entry = kept.entries.get(key)
         if entry is None:
             return None
+        if entry.expires < self._monotonic():
+            self._forget(kept, key)
+            return None
         kept.entries.move_to_end(key)
         self._scopes.move_to_end(scope)
-        return entry[0]
+        return entry.body
 
     def put(self, scope: str, stamp: str, key: str, body: T) -> None:
         """Keep what was read under a stamp, unless it is too large or the stamp is not the last."""
@@ -67,13 +72,13 @@ class Answers(Generic[T]):
             return
         kept = self._scopes.get(scope)
         if kept is None:
-            expires = self._monotonic() + self._seconds
-            kept = self._scopes[scope] = _Kept(scope, stamp, expires)
+            kept = self._scopes[scope] = _Kept(scope, stamp)
         elif kept.stamp != stamp:
             return
         self._scopes.move_to_end(scope)
         self._take_out(kept, key)
-        kept.entries[key] = body, size
+        seconds = self._seconds * uniform(0.8, 1.0)  # noqa: S311 - no secret.
+        kept.entries[key] = _Entry(body, size, self._monotonic() + seconds)
         kept.size += size
         self.held_bytes += size
         while self.held_bytes > self._budget_bytes:
@@ -82,27 +87,33 @@ class Answers(Generic[T]):
     def _make_room(self, kept: "_Kept[T]") -> None:
         if kept.size <= self._budget_bytes // _FAIR_PART:
             kept = next(iter(self._scopes.values()))
-        self._take_out(kept, next(iter(kept.entries)))
+        self._forget(kept, next(iter(kept.entries)))
+
+    def _forget(self, kept: "_Kept[T]", key: str) -> None:
+        self._take_out(kept, key)
         if not kept.entries:
             del self._scopes[kept.scope]
 
     def _take_out(self, kept: "_Kept[T]", key: str) -> None:
-        _, size = kept.entries.pop(key, (None, 0))
-        kept.size -= size
-        self.held_bytes -= size
+        if key in kept.entries:
+            size = kept.entries.pop(key).size
+            kept.size -= size
+            self.held_bytes -= size
 
-    def _forget(self, scope: str) -> None:
-        self.held_bytes -= self._scopes.pop(scope).size
+
+class _Entry(NamedTuple, Generic[T]):
+    body: T
+    size: int
+    expires: float
 
 
 class _Kept(Generic[T]):
     """What is kept for one scope."""
 
-    __slots__ = ("entries", "expires", "scope", "size", "stamp")
+    __slots__ = ("entries", "scope", "size", "stamp")
 
-    def __init__(self, scope: str, stamp: str, expires: float) -> None:
+    def __init__(self, scope: str, stamp: str) -> None:
         self.scope = scope
         self.stamp = stamp
-        self.expires = expires
-        self.entries: OrderedDict[str, tuple[T, int]] = OrderedDict()
+        self.entries: OrderedDict[str, _Entry[T]] = OrderedDict()
         self.size = 0

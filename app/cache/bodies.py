@@ -42,7 +42,8 @@ class Bodies(Generic[T]):
         operation_time: what every fill must have read at least.
         codec: how a body is stored.
         largest_bytes: one that is larger is not stored.
-        seconds: how long bodies are kept, give or take a fifth, so that not all go at once.
+        seconds: longest time that a body is kept, and up to a fifth less, so that not all go at
+            once.
         metrics: where leases that were lost are counted.
     """
 
@@ -100,7 +101,7 @@ class Bodies(Generic[T]):
         encoded = self._codec.encode(body)
         body_key, _ = self._keys(stamp, key)
         if len(encoded) <= self._largest_bytes:
-            seconds = self._seconds * uniform(0.8, 1.2)  # noqa: S311 - no secret.
+            seconds = self._seconds * uniform(0.8, 1.0)  # noqa: S311 - no secret.
             self._channel.call("SET", body_key, encoded, "PX", round(seconds * 1000))
         self.give_up(stamp, key)
 

@@ -3,6 +3,7 @@
 import asyncio
 from asyncio import Future, TimerHandle
 from collections.abc import Awaitable, Callable, Hashable
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from app.cache.answers import Answers
@@ -89,13 +90,13 @@ class Reads(Generic[T]):
                 body = await bodies.get_or_claim(stamp, source.key)
             except RedisAway:
                 self._metrics.cache("bodies", "bypass")
-                return Found(await source.load(), Level.BYPASS)
+                return Found(await source.load(None), Level.BYPASS)
             self._metrics.cache("bodies", "miss" if body is None else "hit")
             if body is not None:
                 self._answers.put(source.scope, stamp, source.key, body)
                 return Found(body, Level.REDIS)
         try:
-            body = await source.load()
+            body = await source.load(stamp)
         except BaseException:
             if bodies is not None:
                 bodies.give_up(stamp, source.key)
@@ -111,7 +112,7 @@ class Reads(Generic[T]):
         place = source.scope, source.key
         loads = self._loads.get(place)
         if loads is None:
-            loads = self._loads[place] = _Loads(source.load, self._patience_seconds)
+            loads = self._loads[place] = _Loads(partial(source.load, None), self._patience_seconds)
             loads.ended = lambda: self._loads.pop(place)
         return await asyncio.shield(loads.join())
 

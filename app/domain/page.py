@@ -26,12 +26,13 @@ class Position(Struct, frozen=True):
 
 
 class TodoQuery(Struct, frozen=True, kw_only=True):
-    """Which page of whose todos: newest first, ``limit`` at most, after ``after``."""
+    """Which page of whose todos: newest first, ``limit`` at most, ``skip`` behind ``after``."""
 
     owner: str
     limit: int
     is_finished: bool | None = None
     after: Position | None = None
+    skip: int = 0
 
 
 class Page(Struct, frozen=True):

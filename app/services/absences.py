@@ -56,7 +56,7 @@ class Absences:
         asker = OneAsker()
         self._reader.prove(owner, asker)
         stamp = await asker.stamp
-        source = Source(owner, "ids", lambda: self._load(owner))
+        source = Source(owner, "ids", lambda _: self._load(owner))
         found = self._reader.recall(source, stamp)
         if found is None:
             if stamp is None or self._monotonic() < not_before:

@@ -98,8 +98,8 @@ class Source(NamedTuple, Generic[T]):
     key: str
     """Names it in its scope: equal keys, equal bodies."""
 
-    load: Callable[[], Awaitable[T]]
-    """Reads it from the database."""
+    load: Callable[[str | None], Awaitable[T]]
+    """Reads it from the database; is told the stamp that was proved before, if there was one."""
 
 
 class Level(Enum):

@@ -37,10 +37,6 @@ class TodoRepository(Protocol):
         """Return the todos of a page, newest first; equal times are ordered by id."""
         ...
 
-    async def list_from(self, owner: str, *, start: int, limit: int) -> Sequence[Todo]:
-        """Return at most ``limit`` todos, newest first, after skipping ``start``."""
-        ...
-
     async def ids(self, owner: str, *, limit: int) -> Sequence[str]:
         """Return the ids of at most ``limit`` of the owner's todos."""
         ...

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from app.domain.page import Page, TodoQuery, encode_cursor
+from app.domain.page import Page, Position, TodoQuery, encode_cursor
 from app.domain.todo import (
     UNCONDITIONAL,
     RevCondition,
@@ -16,6 +16,7 @@ from app.domain.todo import (
     require_todo_id,
 )
 from app.services.freshness import Stamps
+from app.services.milestones import MeasuredLists
 from app.services.ports import Clock, TodoRepository
 from app.services.writing import Creates, announced
 
@@ -29,12 +30,18 @@ class TodoService:
     """
 
     def __init__(
-        self, repository: TodoRepository, clock: Clock, stamps: Stamps, creates: Creates
+        self,
+        repository: TodoRepository,
+        clock: Clock,
+        stamps: Stamps,
+        creates: Creates,
+        measured: MeasuredLists,
     ) -> None:
         self._repository = repository
         self._clock = clock
         self._stamps = stamps
         self._creates = creates
+        self._measured = measured
 
     async def add(self, owner: str, draft: TodoDraft) -> Todo:
         """Store a new todo; when this returns it survives the loss of any process."""
@@ -60,12 +67,24 @@ class TodoService:
             return Page(todos, None)
         return Page(todos[:limit], encode_cursor(query, todos[limit - 1]))
 
-    async def page_from(self, owner: str, *, start: int, limit: int) -> Sequence[Todo]:
+    async def page_from(
+        self, owner: str, *, start: int, limit: int, stamp: str | None
+    ) -> Sequence[Todo]:
         """Return ``limit`` todos, newest first, after skipping ``start``.
 
-        The cost grows with ``start``; callers bound it.
+        The cost grows with the distance from ``start`` to what was read before under the scope's
+        stamp, or to the top where there is none; callers bound it.
         """
-        return await self._repository.list_from(owner, start=start, limit=limit)
+        milestones = self._measured.under(owner, stamp)
+        nearest = milestones.before(start)
+        query = TodoQuery(
+            owner=owner, limit=limit, after=nearest.position, skip=start - nearest.distance
+        )
+        todos = await self._repository.list(query)
+        if todos:
+            last = todos[-1]
+            milestones.add(start + len(todos), Position(last.created_at, last.id))
+        return todos
 
     async def revise(
         self,

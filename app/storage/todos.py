@@ -95,15 +95,8 @@ class MongoTodoRepository:
         if query.is_finished is not None:
             prefix["is_finished"] = query.is_finished
         if query.after is None:
-            return await self._find(prefix, skip=0, limit=query.limit)
-        # The todo of the cursor may be gone, so the range begins at its place, with or without it.
-        wanted = {**prefix, "_id": {"$ne": ObjectId(query.after.id)}}
-        bounds = _index_range(prefix, query.after)
-        return await self._find(wanted, skip=0, limit=query.limit, **bounds)
-
-    async def list_from(self, owner: str, *, start: int, limit: int) -> Sequence[Todo]:
-        """Return at most ``limit`` todos, newest first, after skipping ``start``."""
-        return await self._find({"owner": owner}, skip=start, limit=limit)
+            return await self._find(prefix, query)
+        return await self._find(prefix, query, **_index_range(prefix, query.after))
 
     async def ids(self, owner: str, *, limit: int) -> Sequence[str]:
         """Return the ids of at most ``limit`` of the owner's todos."""
@@ -114,13 +107,11 @@ class MongoTodoRepository:
         documents = await self._run("find", lambda session: find(session=session).to_list(limit))
         return [str(document["_id"]) for document in documents]
 
-    async def _find(
-        self, wanted: Document, *, skip: int, limit: int, **bounds: Any
-    ) -> Sequence[Todo]:
-        sort = [*((name, ASCENDING) for name in wanted if name != "_id"), *NEWEST_FIRST]
-        find = partial(
-            self._todos.find, wanted, sort=sort, skip=skip, limit=limit, batch_size=limit, **bounds
-        )
+    async def _find(self, wanted: Document, query: TodoQuery, **bounds: Any) -> Sequence[Todo]:
+        limit = query.limit
+        sort = [*((name, ASCENDING) for name in wanted), *NEWEST_FIRST]
+        window = {"skip": query.skip, "limit": limit, "batch_size": limit, **bounds}
+        find = partial(self._todos.find, wanted, sort=sort, **window)
         documents = await self._run("find", lambda session: find(session=session).to_list(limit))
         return [todo_from_document(document) for document in documents]
 
@@ -227,13 +218,19 @@ def _matching(owner: str, todo_id: str, condition: RevCondition) -> Document:
 
 
 def _index_range(prefix: Document, after: Position) -> dict[str, Any]:
-    """Return the range of an index that begins at a place in a list and ends with the list.
+    """Return the range of an index that begins behind a place in a list and ends with the list.
 
+    Its first key is the next that an id could have, for the bound itself belongs to the range.
     Named key by key and not left to the planner, which may remember a plan from the top of the
     list that walks to a deep place, or walk through all todos of one instant.
     """
     return {
         "hint": [*((name, ASCENDING) for name in prefix), *NEWEST_FIRST],
-        "min": {**prefix, "created_at": after.created_at, "_id": ObjectId(after.id)},
+        "min": {**prefix, "created_at": after.created_at, "_id": _id_before(after.id)},
         "max": {**prefix, "created_at": MinKey(), "_id": MinKey()},
     }
+
+
+def _id_before(todo_id: str) -> ObjectId | MinKey:
+    number = int(todo_id, 16)
+    return ObjectId(f"{number - 1:024x}") if number else MinKey()

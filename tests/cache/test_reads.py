@@ -12,7 +12,7 @@ from app.cache.local_stamps import LocalStamps
 from app.cache.reads import Reads
 from app.cache.redis_stamps import RedisStamps
 from app.metrics import Metrics
-from app.services.freshness import Found, Level, Source
+from app.services.freshness import Found, Level, OneAsker, Source
 
 pytestmark = pytest.mark.gen_test(timeout=20)
 
@@ -40,6 +40,26 @@ async def test_what_was_read_is_kept_until_somebody_writes(
     for _ in range(3):
         assert await read(reads, source) == "second"
     assert len(database.loads) == 2
+
+
+async def test_a_load_is_told_the_stamp_that_was_proved_before_it(
+    reads: Reads[str], stamps: LocalStamps
+) -> None:
+    told: list[str | None] = []
+
+    async def load(stamp: str | None) -> str:
+        told.append(stamp)
+        return "first"
+
+    source = Source(SCOPE, "page", load)
+    asker = OneAsker()
+    stamps.prove(SCOPE, asker)
+    stamp = await asker.stamp
+    assert stamp is not None
+    await read(reads, source)
+    await stamps.mark([SCOPE])
+    await read(reads, source)
+    assert told == [stamp, None]
 
 
 async def test_another_key_is_another_load(

@@ -4,6 +4,7 @@ import pytest
 from pymongo.errors import OperationFailure
 from repository_calls import LATER, NOW, OWNER, Repository, add, operations_asked, replace_id
 
+from app.domain.page import TodoQuery
 from app.domain.todo import Todo, TodoDraft, new_todo
 from app.metrics import Metrics
 from app.services.freshness import OperationTime
@@ -26,7 +27,7 @@ def make_todos(repository: Repository, count: int) -> list[Todo]:
 
 
 async def listed(repository: Repository) -> list[Todo]:
-    return list(await repository.list_from(OWNER, start=0, limit=100))
+    return list(await repository.list(TodoQuery(owner=OWNER, limit=100)))
 
 
 async def test_all_are_stored_by_one_operation(repository: Repository, metrics: Metrics) -> None:

@@ -6,7 +6,7 @@ import pytest
 from bson import ObjectId
 from many_todos import NOW, TODOS_OF_EACH, fill, make_todos
 from msgspec.structs import replace
-from profiler import Shape, complaints, name_of, profile
+from profiler import SLACK_DOCUMENTS, Shape, complaints, name_of, profile
 from todo_service import make_service
 
 from app.domain.page import Position, TodoQuery
@@ -80,7 +80,7 @@ def make_shapes(watched: WatchedRepository, todos: list[Todo]) -> dict[str, Shap
     }
     for start in (0, START, TODOS_OF_EACH + 50):
         shapes[f"page_from {start}"] = lambda start=start: service.page_from(
-            PUBLIC_OWNER, start=start, limit=LIMIT
+            PUBLIC_OWNER, start=start, limit=LIMIT, stamp=None
         )
     for is_finished in (None, False, True):
         of_state = [todo for todo in todos if is_finished in (None, todo.is_finished)]
@@ -137,6 +137,28 @@ async def test_the_shapes_are_all_that_the_service_and_the_repository_have(
     named = {name.partition(",")[0].partition(" ")[0] for name in shapes}
     assert named == public_methods(TodoService) | {"add_many", "ids", "ping", "prepare"}
     assert watched.called == public_methods(MongoTodoRepository)
+
+
+async def test_a_page_is_counted_to_from_the_nearest_that_was_read_under_the_stamp(
+    resources: Resources, repository: MongoTodoRepository, todos: list[Todo]
+):
+    await fill(repository, todos)
+    service = make_service(repository, lambda: NOW)
+
+    async def keys_examined(start: int, stamp: str | None) -> int:
+        async def page() -> None:
+            await service.page_from(PUBLIC_OWNER, start=start, limit=LIMIT, stamp=stamp)
+
+        (found,) = await profile(resources, page)
+        examined: int = found["keysExamined"]
+        return examined
+
+    page = LIMIT + SLACK_DOCUMENTS
+    assert await keys_examined(START, "s1") >= START
+    assert await keys_examined(START + LIMIT, "s1") <= page
+    assert await keys_examined(START + 3 * LIMIT, "s1") <= page + 2 * LIMIT
+    assert await keys_examined(START + LIMIT, "s2") >= START
+    assert await keys_examined(START + 2 * LIMIT, None) >= START
 
 
 @pytest.mark.parametrize("is_finished", [None, False], ids=["all", "open"])

@@ -5,6 +5,7 @@ from bson import ObjectId
 from pymongo.errors import BulkWriteError
 from repository_calls import FINISH, LATER, NOW, OWNER, Repository, add, replace_id, update
 
+from app.domain.page import TodoQuery
 from app.domain.todo import MAX_CONTENT_CHARACTERS, Todo, TodoChanges
 from app.resources import Resources
 
@@ -62,7 +63,7 @@ async def test_whole_todos_are_stored_with_their_ids_and_times(repository: Repos
         for number in range(3)
     ]
     await repository.add_many(todos)
-    assert list(await repository.list_from(OWNER, start=0, limit=9)) == todos[::-1]
+    assert list(await repository.list(TodoQuery(owner=OWNER, limit=9))) == todos[::-1]
 
 
 async def test_todos_that_are_there_already_are_a_fault_and_the_others_are_stored(

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from repository_calls import FINISH, OWNER, REOPEN, Repository, add, stored, update
 
+from app.domain.page import TodoQuery
 from app.domain.todo import UNCONDITIONAL, RevCondition, Todo, TodoChanges
 from app.errors import RevConflict, TodoNotFound
 from app.resources import Resources
@@ -107,7 +108,7 @@ async def test_a_deleted_todo_is_gone_and_the_others_are_not(
     with pytest.raises(TodoNotFound):
         await repository.get(OWNER, todo.id)
     assert await stored(resources, todo.id) is None
-    assert list(await repository.list_from(OWNER, start=0, limit=9)) == [other]
+    assert list(await repository.list(TodoQuery(owner=OWNER, limit=9))) == [other]
 
 
 async def test_of_many_deletions_at_once_exactly_one_succeeds(repository: Repository):

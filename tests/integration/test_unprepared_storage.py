@@ -21,7 +21,6 @@ CALLS: dict[str, Callable[[Repository], Awaitable[object]]] = {
     "add_many": lambda repository: repository.add_many([]),
     "get": lambda repository: repository.get(OWNER, KNOWN_ID),
     "list": lambda repository: repository.list(TodoQuery(owner=OWNER, limit=9)),
-    "list_from": lambda repository: repository.list_from(OWNER, start=0, limit=9),
     "ids": lambda repository: repository.ids(OWNER, limit=9),
     "update": lambda repository: repository.update(
         OWNER, KNOWN_ID, TodoChanges(), condition=UNCONDITIONAL, now=NOW
