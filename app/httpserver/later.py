@@ -70,9 +70,10 @@ class Later:
         server = waiting[0].server
         start, rest = answer.around(server.clock.date)
         deadline = server.clock.now + server.options.idle_seconds
+        is_draining = server.is_draining
         for connection, mine in zip(waiting, owns, strict=True):
             try:
-                if connection.waiting_head.takes_whole_answer and not server.is_draining:
+                if connection.waiting_head.takes_whole_answer and not is_draining:
                     connection.take_whole_answer(start + mine + rest, deadline)
                 else:
                     connection.take_answer(answer.filled(mine))
