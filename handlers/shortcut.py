@@ -19,9 +19,10 @@ from handlers.recording import Answered, record_later
 from handlers.representation import OK, Representation, answer_problem
 from handlers.request_ids import request_ids
 
-MOST_TARGETS = 4096
+MOST_TARGETS = 16_384
 LONGEST_TARGET = 512
-"""Together they bound what clients can make this process remember: some 4 MiB."""
+"""Together they bound what clients can make this process remember: some 20 MiB. By default as many
+pages fit in `cache_bytes`, more or less."""
 
 _log = logging.getLogger(__name__)
 
