@@ -71,6 +71,7 @@ class _Connection:
         clock=SimpleNamespace(date=b"", now=0.0),
         options=SimpleNamespace(idle_seconds=0.0),
         statistics=SimpleNamespace(laters=set()),
+        is_draining=False,
     )
     waiting_head = _Head()
     waiting_context = SimpleNamespace(protocol="http", remote_ip="")
