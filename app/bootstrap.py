@@ -10,12 +10,13 @@ from app.cache.reads import Reads
 from app.cache.redis_stamps import RedisStamps
 from app.metrics import Metrics
 from app.resources import Resources
-from app.services.absences import Absences, Ids
 from app.services.freshness import OperationTime, Stamps
+from app.services.gaps import Gaps
 from app.services.health import Backend, HealthService
-from app.services.milestones import MeasuredLists
+from app.services.milestones import Milestones
 from app.services.ports import Clock
 from app.services.todos import TodoService
+from app.services.under_stamp import UnderStamp
 from app.services.writing import Creates
 from app.settings import Settings
 from app.storage.operations import Operations
@@ -51,13 +52,7 @@ for clocks that do not run equally fast."""
 
 _HANDS = 3
 """Through which an answer may go, each of which keeps it for its part of the time: from a place in
-the list that is known (`MeasuredLists`) to Redis, and from there to a process."""
-
-_IDS_BYTES = 16_777_216
-"""For the ids of a dozen owners who have as many todos as are kept ids of."""
-
-_ID_BYTES = 120
-"""A text of 24 characters and its place in a set."""
+the list that is known (`Milestones`) to Redis, and from there to a process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +61,8 @@ class Cache:
 
     stamps: Stamps
     reads: Reads[Representation]
-    ids: Reads[Ids]
-    measured: MeasuredLists
+    milestones: UnderStamp[Milestones]
+    gaps: UnderStamp[Gaps]
 
 
 def make_cache(
@@ -75,7 +70,8 @@ def make_cache(
 ) -> Cache:
     """Return the cache: in Redis and in the process, or in the process alone."""
     seconds = settings.cache_seconds / _HANDS
-    measured = MeasuredLists(seconds=seconds, monotonic=monotonic)
+    milestones = UnderStamp(Milestones, seconds=seconds, monotonic=monotonic)
+    gaps = UnderStamp(Gaps, seconds=seconds, monotonic=monotonic)
     answers = Answers[Representation](
         budget_bytes=settings.cache_bytes,
         seconds=seconds,
@@ -83,17 +79,10 @@ def make_cache(
         monotonic=monotonic,
     )
     metrics.watch_cache(lambda: answers.held_bytes)
-    known_ids = Answers[Ids](
-        budget_bytes=_IDS_BYTES,
-        seconds=settings.cache_seconds,
-        weigh=_weigh_ids,
-        monotonic=monotonic,
-    )
     mark_seconds = settings.mongo_operation_seconds + _SLACK_SECONDS
     if resources.redis is None:
         local = LocalStamps(mark_seconds=mark_seconds, monotonic=monotonic)
-        reads = Reads(local, answers, None, metrics)
-        return Cache(local, reads, Reads(local, known_ids, None, metrics), measured)
+        return Cache(local, Reads(local, answers, None, metrics), milestones, gaps)
     stamps = RedisStamps(
         resources.redis,
         namespace=resources.todos.database.name,
@@ -111,12 +100,7 @@ def make_cache(
         seconds=seconds,
         metrics=metrics,
     )
-    reads = Reads(stamps, answers, bodies, metrics)
-    return Cache(stamps, reads, Reads(stamps, known_ids, None, metrics), measured)
-
-
-def _weigh_ids(ids: Ids) -> int:
-    return _ID_BYTES * len(ids.ids)
+    return Cache(stamps, Reads(stamps, answers, bodies, metrics), milestones, gaps)
 
 
 def make_health(
@@ -151,10 +135,11 @@ def make_application(
     creates = Creates(
         repository, cache.stamps, waiting_limit=settings.creates_waiting_limit, metrics=metrics
     )
-    todos = TodoService(repository, clock, cache.stamps, creates, cache.measured)
+    todos = TodoService(
+        repository, clock, cache.stamps, creates, milestones=cache.milestones, gaps=cache.gaps
+    )
     dependencies = Dependencies(
         todos=todos,
-        absences=Absences(repository, cache.ids, monotonic),
         reader=cache.reads,
         shortcut=Shortcut(cache.reads, metrics, retry_after_seconds=settings.retry_after_seconds),
         health=health,

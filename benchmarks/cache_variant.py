@@ -46,13 +46,15 @@ def unproved() -> None:
 def uncached() -> None:
     """Load for every read, on the ordinary road."""
 
-    async def read(_self: Reads[Any], source: Source[Any]) -> Found[Any]:
+    async def read_on(
+        _self: Reads[Any], source: Source[Any], _stamp: str | None, **_: Any
+    ) -> Found[Any]:
         return Found(await source.load(None), Level.BYPASS)
 
     def remember(*_: object) -> None:
         """Leave every request to the ordinary road."""
 
-    Reads.read = read  # type: ignore[method-assign, assignment]
+    Reads.read_on = read_on  # type: ignore[method-assign, assignment]
     Shortcut.remember = remember  # type: ignore[method-assign, assignment]
 
 

@@ -12,7 +12,6 @@ from app import log
 from app.domain.todo import PUBLIC_OWNER
 from app.errors import StorageUnavailable, TodoNotFound
 from app.metrics import METHODS, Metrics
-from app.services.absences import Absences
 from app.services.freshness import Reader, Source
 from app.services.health import HealthService
 from app.services.todos import TodoService
@@ -34,7 +33,6 @@ class Dependencies(Struct, frozen=True, kw_only=True):
     todos: TodoService
     health: HealthService
     metrics: Metrics
-    absences: Absences
     reader: Reader[Representation]
     shortcut: Shortcut
     cache_status: bool
@@ -176,7 +174,11 @@ class BaseHandler(RequestHandler):
             self.write(representation.body)
 
     async def reply_from(
-        self, key: str, load: Callable[[str | None], Awaitable[Representation]]
+        self,
+        key: str,
+        load: Callable[[str | None], Awaitable[Representation]],
+        *,
+        is_absent: Callable[[str | None], bool] | None = None,
     ) -> None:
         """Answer a GET through the cache.
 
@@ -184,6 +186,7 @@ class BaseHandler(RequestHandler):
             key: names what is asked for among all that belongs to the owner: equal keys, equal
                 answers.
             load: makes it from what the services say; see `Source.load`.
+            is_absent: takes the scope's stamp, and tells whether there certainly is no such thing.
         """
 
         async def load_or_miss(stamp: str | None) -> Representation:
@@ -193,7 +196,11 @@ class BaseHandler(RequestHandler):
                 return MISSING
 
         source = Source(self.owner, key, load_or_miss)
-        found = await self.dependencies.reader.read(source)
+        reader = self.dependencies.reader
+        stamp = await reader.stamp_of(self.owner)
+        if is_absent is not None and is_absent(stamp):
+            raise TodoNotFound
+        found = await reader.read_on(source, stamp)
         if found.body.is_missing:
             raise TodoNotFound
         if self.dependencies.cache_status:

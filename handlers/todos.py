@@ -10,7 +10,6 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from app.domain.page import TodoQuery, decode_cursor
 from app.domain.todo import TodoChanges, TodoDraft, require_todo_id
-from app.errors import TodoNotFound
 from app.services.todos import TodoService
 from handlers.base import BaseHandler, Route
 from handlers.conditions import rev_condition
@@ -84,15 +83,13 @@ class TodoHandler(BaseHandler):
     async def get(self, todo_id: str) -> None:
         """Answer with the todo."""
         require_todo_id(todo_id)
-        absences = self.dependencies.absences
-        if await absences.is_absent(self.owner, todo_id):
-            raise TodoNotFound
-        try:
-            load = partial(_todo, self.dependencies.todos, self.owner, todo_id)
-            await self.reply_from(f"v1 {todo_id}", load)
-        except TodoNotFound:
-            absences.note(self.owner)
-            raise
+        todos = self.dependencies.todos
+        load = partial(_todo, todos, self.owner, todo_id)
+        await self.reply_from(
+            f"v1 {todo_id}",
+            load,
+            is_absent=lambda stamp: todos.is_absent(self.owner, todo_id, stamp=stamp),
+        )
 
     @operation(
         Operation(
@@ -136,8 +133,8 @@ async def _page(
     return represent(page_view(page), fields=(("Link", link),))
 
 
-async def _todo(todos: TodoService, owner: str, todo_id: str, _stamp: str | None) -> Representation:
-    todo = await todos.fetch(owner, todo_id)
+async def _todo(todos: TodoService, owner: str, todo_id: str, stamp: str | None) -> Representation:
+    todo = await todos.fetch(owner, todo_id, stamp=stamp)
     return represent(view(todo), tag=entity_tag(todo))
 
 

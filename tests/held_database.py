@@ -10,7 +10,7 @@ from app.cache.answers import Answers
 from app.cache.bodies import Bodies
 from app.cache.reads import Reads
 from app.metrics import Metrics
-from app.services.freshness import Source, Stamps
+from app.services.freshness import Found, Source, Stamps
 
 SCOPE = "public"
 
@@ -53,8 +53,13 @@ def make_reads(
     return Reads(stamps, answers, bodies, metrics, patience_seconds=patience_seconds)
 
 
+async def find(reads: Reads[str], source: Source[str]) -> Found[str]:
+    """Read as the handlers do."""
+    return await reads.read_on(source, await reads.stamp_of(source.scope))
+
+
 async def read(reads: Reads[str], source: Source[str]) -> str:
-    return (await reads.read(source)).body
+    return (await find(reads, source)).body
 
 
 async def start(reads: Reads[str], source: Source[str], count: int = 1) -> list[asyncio.Task[str]]:

@@ -77,9 +77,9 @@ def simulate(seeds: range, kind: Kind | None = None) -> Report:
 
 
 def search(defence: Defence, seeds: range) -> Found | None:
-    """Return the first run that shows that a defence is missing."""
+    """Return the first run that shows that a defence is missing, and goes well with it."""
     for world, violations in _runs(seeds, defence=defence):
-        if violations:
+        if violations and not World(world.seed, None, defence.kind).run():
             return Found(world.seed, violations[0])
     return None
 

@@ -166,7 +166,7 @@ class SimulatedProcess:
         if self.loop.timeline.random.random() < _SHORT:
             body = await self._visits.read(source)
         else:
-            body, _ = await self._reads.read(source)
+            body, _ = await self._reads.read_on(source, await self._reads.stamp_of(scope))
         operation.versions = dict(zip(todos, map(int, body.split(b",")), strict=True))
 
     async def revise(self, scope: str, operation: Operation) -> None:

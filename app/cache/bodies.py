@@ -3,10 +3,11 @@
 import asyncio
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from random import uniform
 from typing import Generic, TypeVar
 
-from msgspec import Struct
+from msgspec import MsgspecError, Struct
 
 from app.cache.channel import RedisChannel
 from app.cache.redis_scripts import CLAIM
@@ -87,7 +88,10 @@ class Bodies(Generic[T]):
             )
             self._operation_time.hear_of(int(newest or 0))
             if body:
-                return self._codec.decode(body[0])
+                # What cannot be read is not ours: it is filled again.
+                with suppress(MsgspecError):
+                    return self._codec.decode(body[0])
+                return None
             if kind:
                 return None
             if loop.time() >= end:

@@ -56,14 +56,17 @@ class Reads(Generic[T]):
             self._metrics.cache("answers", "hit", readers)
         return body
 
-    async def read(self, source: Source[T]) -> Found[T]:
-        """Return a source's body; raises what its ``load`` raises."""
+    async def stamp_of(self, scope: str) -> str | None:
+        """Return the stamp that a scope has at some time after the call."""
         asker = OneAsker()
-        self.prove(source.scope, asker)
-        return await self.read_on(source, await asker.stamp)
+        self.prove(scope, asker)
+        return await asker.stamp
 
     async def read_on(self, source: Source[T], stamp: str | None, *, readers: int = 1) -> Found[T]:
-        """Return a source's body when its scope's stamp has just been proved, or could not be."""
+        """Return a source's body when its scope's stamp has just been proved, or could not be.
+
+        Raises what its ``load`` raises.
+        """
         if stamp is None:
             self._metrics.cache("answers", "bypass", readers)
             return Found(await self._load_anew(source), Level.BYPASS)

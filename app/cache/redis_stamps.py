@@ -1,6 +1,7 @@
 """Stamps in Redis, for any number of processes and nodes."""
 
 import asyncio
+import logging
 import secrets
 from asyncio import Future
 from collections.abc import Awaitable, Callable, Collection
@@ -23,8 +24,14 @@ _LATEST_SECONDS = 1.0
 """Between a mark and its answer: a process that was stopped meanwhile would begin to write when its
 mark has little time left, or none. Half of what a mark lives longer than an operation may take."""
 
+_QUIET_SECONDS = 10.0
+"""Between two warnings that writes are refused: enough to see it, too few to fill a disk."""
+
 _TIME_DIGITS = 20
 """Of the largest 64-bit number: Lua compares operation times as texts, its numbers have 53 bits."""
+
+
+log = logging.getLogger(__name__)
 
 
 class RedisStamps:
@@ -56,6 +63,7 @@ class RedisStamps:
         self._patience_seconds = patience_seconds
         self._metrics = metrics
         self._proofs = Proofs(self._ask)
+        self._quiet_until = 0.0
         # No stamp and no write is ever named twice, by whatever process.
         self._names = map(f"{secrets.token_hex(8)}-{{:x}}".format, count())
 
@@ -136,6 +144,7 @@ class RedisStamps:
             send: sends the commands.
             within: seconds after which an answer is as good as none.
         """
+        away = None
         try:
             async with asyncio.timeout(self._patience_seconds):
                 loop = asyncio.get_running_loop()
@@ -144,13 +153,21 @@ class RedisStamps:
                     try:
                         for answer in send():
                             await answer
-                    except RedisAway:
+                    except RedisAway as error:
+                        away = error
                         await asyncio.sleep(_RETRY_SECONDS)
                     else:
                         if loop.time() - sent < within:
                             return
         except TimeoutError:
+            self._warn(away)
             raise StorageUnavailable("Redis does not answer") from None
+
+    def _warn(self, away: RedisAway | None) -> None:
+        now = asyncio.get_running_loop().time()
+        if now >= self._quiet_until:
+            self._quiet_until = now + _QUIET_SECONDS
+            log.warning("answering 503 to writes, which Redis must hear of: %s", away or "too late")
 
     @property
     def operation_time_key(self) -> str:

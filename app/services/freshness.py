@@ -130,10 +130,13 @@ class Reader(Protocol[T]):
         """Return what is at hand of a source, under a stamp that was just proved."""
         ...
 
-    async def read(self, source: Source[T]) -> Found[T]:
-        """Return a source's body; raises what its ``load`` raises."""
+    async def stamp_of(self, scope: str) -> str | None:
+        """Return the stamp that a scope has at some time after the call; see `Stamps.prove`."""
         ...
 
     async def read_on(self, source: Source[T], stamp: str | None, *, readers: int = 1) -> Found[T]:
-        """Return a source's body when its scope's stamp was just proved, or could not be."""
+        """Return a source's body when its scope's stamp was just proved, or could not be.
+
+        Raises what its ``load`` raises.
+        """
         ...

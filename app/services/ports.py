@@ -5,6 +5,7 @@ from typing import Protocol
 
 from app.domain.page import TodoQuery
 from app.domain.todo import RevCondition, Todo, TodoChanges
+from app.services.gaps import Neighbours
 
 Clock = Callable[[], float]
 """Returns seconds since the epoch."""
@@ -37,8 +38,12 @@ class TodoRepository(Protocol):
         """Return the todos of a page, newest first; equal times are ordered by id."""
         ...
 
-    async def ids(self, owner: str, *, limit: int) -> Sequence[str]:
-        """Return the ids of at most ``limit`` of the owner's todos."""
+    async def list_chosen(self, choose: Callable[[], TodoQuery]) -> Sequence[Todo]:
+        """Return the todos of a page that is chosen when it is this read's turn; see `list`."""
+        ...
+
+    async def neighbours(self, todo_id: str) -> Neighbours:
+        """Return the ids next to one that names no todo."""
         ...
 
     async def update(

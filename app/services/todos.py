@@ -2,6 +2,7 @@
 
 from asyncio import Future  # noqa: TC003 - the type hints are read at runtime.
 from collections.abc import Sequence
+from contextlib import suppress
 
 from msgspec.structs import replace
 
@@ -15,9 +16,12 @@ from app.domain.todo import (
     new_todo,
     require_todo_id,
 )
+from app.errors import StorageUnavailable, TodoNotFound
 from app.services.freshness import Stamps
-from app.services.milestones import MeasuredLists
+from app.services.gaps import Gaps
+from app.services.milestones import Milestones
 from app.services.ports import Clock, TodoRepository
+from app.services.under_stamp import UnderStamp
 from app.services.writing import Creates, announced
 
 
@@ -35,13 +39,16 @@ class TodoService:
         clock: Clock,
         stamps: Stamps,
         creates: Creates,
-        measured: MeasuredLists,
+        *,
+        milestones: UnderStamp[Milestones],
+        gaps: UnderStamp[Gaps],
     ) -> None:
         self._repository = repository
         self._clock = clock
         self._stamps = stamps
         self._creates = creates
-        self._measured = measured
+        self._milestones = milestones
+        self._gaps = gaps
 
     async def add(self, owner: str, draft: TodoDraft) -> Todo:
         """Store a new todo; when this returns it survives the loss of any process."""
@@ -54,9 +61,27 @@ class TodoService:
         todo = new_todo(draft, todo_id=self._repository.new_id(), owner=owner, now=self._clock())
         return todo, self._creates.add(todo)
 
-    async def fetch(self, owner: str, todo_id: str) -> Todo:
-        """Return the owner's todo, or raise `TodoNotFound`."""
-        return await self._repository.get(owner, todo_id)
+    async def fetch(self, owner: str, todo_id: str, *, stamp: str | None) -> Todo:
+        """Return the owner's todo, or raise `TodoNotFound`.
+
+        Then more may be known about ids that name none, as long as the scope's stamp holds.
+        """
+        try:
+            return await self._repository.get(owner, todo_id)
+        except TodoNotFound:
+            if stamp is not None:
+                with suppress(StorageUnavailable):
+                    gap = await self._repository.neighbours(todo_id)
+                    self._gaps.get(owner, stamp).add(gap)
+            raise
+
+    def is_absent(self, owner: str, todo_id: str, *, stamp: str | None) -> bool:
+        """Tell whether an id names no todo for certain, under the stamp; False if it may.
+
+        Whoever tries out ids would otherwise cost one read for each, and push what is useful out of
+        the cache.
+        """
+        return self._gaps.get(owner, stamp).has(todo_id)
 
     async def page(self, query: TodoQuery) -> Page:
         """Return the page of todos that the query asks for, newest first."""
@@ -75,15 +100,20 @@ class TodoService:
         The cost grows with the distance from ``start`` to what was read before under the scope's
         stamp, or to the top where there is none; callers bound it.
         """
-        milestones = self._measured.under(owner, stamp)
-        nearest = milestones.before(start)
-        query = TodoQuery(
-            owner=owner, limit=limit, after=nearest.position, skip=start - nearest.distance
-        )
-        todos = await self._repository.list(query)
+        milestones = self._milestones.get(owner, stamp)
+        if start >= milestones.end:
+            return ()
+
+        def choose() -> TodoQuery:
+            # When the database has time for it, more is known than when it was asked for.
+            distance, position = milestones.before(start)
+            return TodoQuery(owner=owner, limit=limit, after=position, skip=start - distance)
+
+        todos = await self._repository.list_chosen(choose)
         if todos:
-            last = todos[-1]
-            milestones.add(start + len(todos), Position(last.created_at, last.id))
+            milestones.add(start + len(todos), Position(todos[-1].created_at, todos[-1].id))
+        if len(todos) < limit:
+            milestones.end = min(milestones.end, start + len(todos))
         return todos
 
     async def revise(

@@ -25,9 +25,10 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-# Server errors (MongoDB manual, "Error Codes") that pass without a change on our side:
-# interrupted at shutdown, interrupted, out of disk space, no disk use allowed.
-_PASSING_CODES = frozenset({11600, 11601, 14031, 371})
+# Server errors (MongoDB manual, "Error Codes") that pass without a change on our side: interrupted
+# at shutdown, interrupted, out of disk space, no disk use allowed; and invalid options, as a server
+# says that has not heard yet of the operation time that a read must be as new as.
+_PASSING_CODES = frozenset({11600, 11601, 14031, 371, 72})
 
 # More members wanted than the replica set has: no waiting helps.
 _UNSATISFIABLE_WRITE_CONCERN = 100

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from bson import MinKey, ObjectId
 from bson.timestamp import Timestamp
-from pymongo import ASCENDING, ReturnDocument
+from pymongo import ASCENDING, DESCENDING, ReturnDocument
 from pymongo.client_session import ClientSession
 from pymongo.errors import BulkWriteError
 
@@ -14,6 +14,7 @@ from app.domain.page import Position, TodoQuery
 from app.domain.todo import RevCondition, Todo, TodoChanges
 from app.errors import RevConflict, StorageUnavailable, TodoNotFound
 from app.services.freshness import OperationTime
+from app.services.gaps import Neighbours
 from app.storage.collection import Collection, Document
 from app.storage.documents import document_from_todo, object_id, todo_from_document, update_of
 from app.storage.indexes import NEWEST_FIRST
@@ -91,29 +92,39 @@ class MongoTodoRepository:
 
     async def list(self, query: TodoQuery) -> Sequence[Todo]:
         """Return the todos of a page, newest first; equal times are ordered by id."""
-        prefix: Document = {"owner": query.owner}
-        if query.is_finished is not None:
-            prefix["is_finished"] = query.is_finished
-        if query.after is None:
-            return await self._find(prefix, query)
-        return await self._find(prefix, query, **_index_range(prefix, query.after))
+        return await self.list_chosen(lambda: query)
 
-    async def ids(self, owner: str, *, limit: int) -> Sequence[str]:
-        """Return the ids of at most ``limit`` of the owner's todos."""
-        # Only what the index holds, so no document is read.
-        find = partial(
-            self._todos.find, {"owner": owner}, {"_id": True}, limit=limit, batch_size=limit
-        )
-        documents = await self._run("find", lambda session: find(session=session).to_list(limit))
-        return [str(document["_id"]) for document in documents]
-
-    async def _find(self, wanted: Document, query: TodoQuery, **bounds: Any) -> Sequence[Todo]:
-        limit = query.limit
-        sort = [*((name, ASCENDING) for name in wanted), *NEWEST_FIRST]
-        window = {"skip": query.skip, "limit": limit, "batch_size": limit, **bounds}
-        find = partial(self._todos.find, wanted, sort=sort, **window)
-        documents = await self._run("find", lambda session: find(session=session).to_list(limit))
+    async def list_chosen(self, choose: Callable[[], TodoQuery]) -> Sequence[Todo]:
+        """Return the todos of a page that is chosen when it is this read's turn; see `list`."""
+        documents = await self._run("find", lambda session: self._find(choose(), session))
         return [todo_from_document(document) for document in documents]
+
+    def _find(self, query: TodoQuery, session: ClientSession) -> Awaitable[Sequence[Document]]:
+        wanted: Document = {"owner": query.owner}
+        if query.is_finished is not None:
+            wanted["is_finished"] = query.is_finished
+        bounds = {} if query.after is None else _index_range(wanted, query.after)
+        sort = [*((name, ASCENDING) for name in wanted), *NEWEST_FIRST]
+        window = {"skip": query.skip, "limit": query.limit, "batch_size": query.limit}
+        found = self._todos.find(wanted, sort=sort, session=session, **window, **bounds)
+        return found.to_list(query.limit)
+
+    async def neighbours(self, todo_id: str) -> Neighbours:
+        """Return the ids next to one that names no todo."""
+        # Only what the index of ids holds, so no document is read. Whose they are does not matter.
+        wanted = object_id(todo_id)
+
+        async def find(session: ClientSession) -> list[str | None]:
+            ids = []
+            for comparison, order in (("$lt", DESCENDING), ("$gt", ASCENDING)):
+                beyond = {"_id": {comparison: wanted}}
+                found = await self._todos.find_one(
+                    beyond, {"_id": True}, sort=[("_id", order)], session=session
+                )
+                ids.append(None if found is None else str(found["_id"]))
+            return ids
+
+        return Neighbours(*await self._run("find_one", find))
 
     async def update(
         self,

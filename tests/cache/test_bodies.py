@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from time import perf_counter
 
+import msgspec
 import pytest
 from own_redis import OwnRedis
 
-from app.cache.bodies import Bodies
+from app.cache.bodies import Bodies, Codec
 from app.cache.channel import RedisAway, RedisChannel
 from app.cache.redis_stamps import RedisStamps
 from app.metrics import Metrics
@@ -62,6 +63,17 @@ async def test_of_many_processes_exactly_one_fills(open_bodies: OpenBodies, stam
 
     assert await asyncio.gather(*map(read, processes)) == ["body"] * 8
     assert fills == 1
+
+
+async def test_a_body_that_cannot_be_read_is_filled_again(
+    open_bodies: OpenBodies, stamp: str
+) -> None:
+    bodies = await open_bodies()
+    bodies._codec = Codec(msgspec.json.encode, msgspec.json.Decoder(str).decode)
+    await bodies._channel.call("SET", bodies._keys(stamp, KEY)[0], "no JSON")
+    assert await bodies.get_or_claim(stamp, KEY) is None
+    bodies.put(stamp, KEY, "body")
+    assert await bodies.get_or_claim(stamp, KEY) == "body"
 
 
 async def test_another_stamp_or_key_is_another_body(open_bodies: OpenBodies, stamp: str) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from gate import turn_loop
-from held_database import SCOPE, Broken, Database, make_reads, read, start, write
+from held_database import SCOPE, Broken, Database, find, make_reads, read, start, write
 from proving import put
 
 from app.cache.local_stamps import LocalStamps
@@ -160,9 +160,9 @@ async def test_a_read_tells_where_it_was_found_and_is_counted_there(
     metrics: Metrics,
 ) -> None:
     database.is_held = False
-    found = [await reads.read(source) for _ in range(3)]
+    found = [await find(reads, source) for _ in range(3)]
     await stamps.mark([SCOPE])
-    found.append(await reads.read(source))
+    found.append(await find(reads, source))
     levels = (Level.STORED, Level.PROCESS, Level.PROCESS, Level.BYPASS)
     assert found == [Found("first", level) for level in levels]
     assert metrics._cache.counts == {

@@ -6,7 +6,7 @@ from time import perf_counter
 
 import pytest
 from gate import turn_loop
-from held_database import SCOPE, Broken, Database, make_reads, read, write
+from held_database import SCOPE, Broken, Database, find, make_reads, read, write
 from http_serving import until
 from own_redis import OwnRedis
 from proving import prove
@@ -58,7 +58,7 @@ async def test_what_one_process_has_read_the_other_finds_in_redis_and_then_in_it
 ) -> None:
     one, another = await two()
     database.is_held = False
-    levels = [(await reads.read(source)).level for reads in (one, one, another, another)]
+    levels = [(await find(reads, source)).level for reads in (one, one, another, another)]
     assert levels == [Level.STORED, Level.PROCESS, Level.REDIS, Level.PROCESS]
 
 
@@ -113,7 +113,7 @@ async def test_while_somebody_writes_both_processes_ask_the_database(
     await another._stamps.mark([SCOPE])
     database.text = "second"
     for reads in (one, another, one):
-        found = await reads.read(source)
+        found = await find(reads, source)
         assert (found.body, found.level) == ("second", Level.BYPASS)
 
 

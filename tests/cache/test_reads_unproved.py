@@ -5,7 +5,7 @@ import gc
 
 import pytest
 from gate import turn_loop
-from held_database import SCOPE, Broken, Database, make_reads, read, start
+from held_database import SCOPE, Broken, Database, find, make_reads, read, start
 from http_serving import until
 
 from app.cache.local_stamps import LocalStamps
@@ -44,7 +44,7 @@ async def test_while_somebody_writes_nothing_is_given_that_was_kept_and_nothing_
     reads: Reads[str], stamps: LocalStamps, source: Source[str], database: Database
 ) -> None:
     database.is_held = False
-    await reads.read(source)
+    await find(reads, source)
     announced = await stamps.mark([SCOPE])
     database.text = "second"
     assert await read(reads, source) == "second"

@@ -28,6 +28,7 @@ MARK_SECONDS = 60.0
 PATIENCE_SECONDS = 0.3
 TIMEOUT_SECONDS = 0.2
 MARGIN_SECONDS = 0.5
+REFUSING = "answering 503 to writes, which Redis must hear of"
 
 
 @pytest.fixture
@@ -189,8 +190,9 @@ async def test_after_a_question_that_was_never_answered_the_next_ones_are(
 
 @pytest.mark.parametrize("step", ["mark", "done"])
 async def test_a_write_waits_for_redis_and_not_for_ever(
-    open_stamps: OpenStamps, own_redis: OwnRedis, step: str, told_away: None
+    open_stamps: OpenStamps, own_redis: OwnRedis, step: str, told_away: None, expect_log: ExpectLog
 ) -> None:
+    expect_log(REFUSING)
     own_redis.kill()
     stamps = await open_stamps(own_redis.url, patience_seconds=PATIENCE_SECONDS)
     started = perf_counter()
@@ -200,8 +202,9 @@ async def test_a_write_waits_for_redis_and_not_for_ever(
 
 
 async def test_a_write_does_not_wait_longer_for_a_redis_that_hangs(
-    open_stamps: OpenStamps, own_redis: OwnRedis
+    open_stamps: OpenStamps, own_redis: OwnRedis, expect_log: ExpectLog
 ) -> None:
+    expect_log(REFUSING)
     stamps = await open_stamps(own_redis.url, patience_seconds=PATIENCE_SECONDS)
     async with own_redis.frozen():
         started = perf_counter()
@@ -222,9 +225,10 @@ async def test_a_write_goes_on_when_redis_is_back_in_time(
     assert await stamps._channel.call("HEXISTS", stamps._keys(SCOPE)[1], write) == 1
 
 
-async def test_a_redis_that_refuses_writes_lets_no_write_be_announced(
-    open_stamps: OpenStamps, own_redis: OwnRedis
+async def test_a_redis_that_refuses_writes_lets_no_write_be_announced_and_the_log_says_why(
+    open_stamps: OpenStamps, own_redis: OwnRedis, expect_log: ExpectLog
 ) -> None:
+    expect_log("OOM command not allowed")
     stamps = await open_stamps(own_redis.url, patience_seconds=PATIENCE_SECONDS)
     await stamps._channel.call("CONFIG", "SET", "maxmemory", 1)
     with pytest.raises(StorageUnavailable):

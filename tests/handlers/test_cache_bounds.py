@@ -9,12 +9,15 @@ from time import perf_counter
 import pytest
 from api import Api
 from http_client import Client, request
+from many_todos import make_todos
+from msgspec import structs
 from other_process import Process
 from profiler import name_of, profile
 
 from app.bootstrap import Cache
 from app.metrics import Metrics
 from app.resources import Resources
+from app.services.writing import announced
 from app.settings import Settings
 from app.storage.todos import MongoTodoRepository
 from handlers.application import TodoApplication
@@ -130,25 +133,49 @@ async def ask_for_nothing(api: Api, first: int, count: int) -> None:
         assert (await api.call("GET", f"/v1/todos/{number:024x}")).status == 404
 
 
-async def test_ids_that_name_nothing_cost_two_reads_however_many_there_are(
+async def test_ids_that_name_nothing_cost_one_look_however_many_there_are(
     api: Api, app: TodoApplication, cache: Cache, resources: Resources
 ) -> None:
-    await ask_for_nothing(api, 0, 1)
+    await api.add()
+    # The todo, and the ids below and above it.
+    assert await finds(resources, lambda: ask_for_nothing(api, 0, 1)) == 3
     held = cache.reads._answers.held_bytes
-    assert await finds(resources, lambda: ask_for_nothing(api, 1, 100)) == 1
+    assert await finds(resources, lambda: ask_for_nothing(api, 1, 100)) == 0
     assert cache.reads._answers.held_bytes == held
     assert not app.shortcut._known
+
+
+async def test_an_id_that_named_nothing_is_found_when_a_todo_has_it(
+    api: Api, other: Process, repository: MongoTodoRepository, cache: Cache
+) -> None:
+    await ask_for_nothing(api, 0, 2)
+    todo = structs.replace(make_todos("public")[0], id=f"{1:024x}")
+    async with announced(cache.stamps, ("public",)):
+        await repository.add_many([todo])
+    assert (await api.call("GET", f"/v1/todos/{1:024x}")).status == 200
+    assert (await api.call("GET", f"/v1/todos/{2:024x}")).status == 404
 
 
 async def test_ids_that_name_nothing_take_no_more_than_the_budget_while_others_write(
     api: Api, app: TodoApplication, cache: Cache
 ) -> None:
-    await ask_for_nothing(api, 0, 2)
-    # All ids have just been read, and are not read again at once: each is asked for.
-    await api.add()
-    await ask_for_nothing(api, 2, 100)
+    for number in range(50):
+        await ask_for_nothing(api, number, 1)
+        await api.add()
     assert cache.reads._answers.held_bytes <= CACHE_BYTES
     assert not app.shortcut._known
+
+
+async def test_starts_beyond_the_end_of_a_list_cost_one_read_however_many_there_are(
+    api: Api, resources: Resources
+) -> None:
+    await api.add()
+
+    async def ask() -> None:
+        for start in range(100, 200):
+            assert (await api.call("GET", f"/todo?start={start}")).json() == {"data": []}
+
+    assert await finds(resources, ask) == 1
 
 
 async def test_a_target_that_means_the_same_as_another_costs_no_read_and_no_second_body(

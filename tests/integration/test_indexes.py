@@ -1,5 +1,8 @@
 """Every query of the service is answered from an index, as the server's own profiler saw it."""
 
+import asyncio
+import dataclasses
+from random import Random
 from typing import Any
 
 import pytest
@@ -9,10 +12,13 @@ from msgspec.structs import replace
 from profiler import SLACK_DOCUMENTS, Shape, complaints, name_of, profile
 from todo_service import make_service
 
+from app.bootstrap import make_repository
 from app.domain.page import Position, TodoQuery
 from app.domain.todo import PUBLIC_OWNER, RevCondition, Todo, TodoChanges, TodoDraft
+from app.metrics import Metrics
 from app.resources import Resources
 from app.services.todos import TodoService
+from app.settings import Settings
 from app.storage import adoption
 from app.storage.indexes import INDEXES
 from app.storage.preparation import prepare
@@ -66,12 +72,13 @@ def make_shapes(watched: WatchedRepository, todos: list[Todo]) -> dict[str, Shap
     shapes: dict[str, Shape] = {
         "add": lambda: service.add(PUBLIC_OWNER, TodoDraft("new")),
         "add_many": lambda: watched.add_many(make_todos("fourth")),
-        "ids": lambda: watched.ids(PUBLIC_OWNER, limit=100),
+        "list": lambda: watched.list(TodoQuery(owner=PUBLIC_OWNER, limit=LIMIT)),
+        "neighbours": lambda: watched.neighbours(unknown),
         "ping": watched.ping,
         "prepare": lambda: watched.prepare(owner=PUBLIC_OWNER),
-        "fetch": lambda: service.fetch(PUBLIC_OWNER, known),
-        "fetch, unknown": lambda: service.fetch(PUBLIC_OWNER, unknown),
-        "fetch, a stranger's": lambda: service.fetch("second", known),
+        "fetch": lambda: service.fetch(PUBLIC_OWNER, known, stamp=None),
+        "fetch, unknown": lambda: service.fetch(PUBLIC_OWNER, unknown, stamp="s1"),
+        "fetch, a stranger's": lambda: service.fetch("second", known, stamp=None),
         "begin_to_add": lambda: service.begin_to_add(PUBLIC_OWNER, TodoDraft("x"))[1],
         "finish": lambda: service.finish(PUBLIC_OWNER, known),
         "finish, unknown": lambda: service.finish(PUBLIC_OWNER, unknown),
@@ -135,7 +142,8 @@ async def test_the_shapes_are_all_that_the_service_and_the_repository_have(
     for shape in shapes.values():
         await profile(resources, shape)
     named = {name.partition(",")[0].partition(" ")[0] for name in shapes}
-    assert named == public_methods(TodoService) | {"add_many", "ids", "ping", "prepare"}
+    of_the_service = public_methods(TodoService) - {"is_absent"}  # That asks nobody.
+    assert named == of_the_service | {"add_many", "list", "neighbours", "ping", "prepare"}
     assert watched.called == public_methods(MongoTodoRepository)
 
 
@@ -159,6 +167,29 @@ async def test_a_page_is_counted_to_from_the_nearest_that_was_read_under_the_sta
     assert await keys_examined(START + 3 * LIMIT, "s1") <= page + 2 * LIMIT
     assert await keys_examined(START + LIMIT, "s2") >= START
     assert await keys_examined(START + 2 * LIMIT, None) >= START
+
+
+async def test_pages_that_are_asked_for_at_once_are_not_all_counted_to_from_the_top(
+    settings: Settings, resources: Resources, metrics: Metrics, todos: list[Todo]
+):
+    few_at_a_time = dataclasses.replace(settings, mongo_pool_size=4)
+    repository = make_repository(few_at_a_time, resources, metrics)
+    await repository.prepare(owner=PUBLIC_OWNER)
+    await fill(repository, todos)
+    service = make_service(repository, lambda: NOW)
+    starts = list(range(0, TODOS_OF_EACH, LIMIT))
+    Random(0).shuffle(starts)
+
+    async def pages() -> None:
+        asked = (
+            service.page_from(PUBLIC_OWNER, start=start, limit=LIMIT, stamp="s1")
+            for start in starts
+        )
+        await asyncio.gather(*asked)
+
+    found = await profile(resources, pages)
+    assert len(found) == len(starts)
+    assert sum(entry["keysExamined"] for entry in found) < sum(starts) / 3
 
 
 @pytest.mark.parametrize("is_finished", [None, False], ids=["all", "open"])

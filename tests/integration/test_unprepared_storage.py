@@ -21,7 +21,10 @@ CALLS: dict[str, Callable[[Repository], Awaitable[object]]] = {
     "add_many": lambda repository: repository.add_many([]),
     "get": lambda repository: repository.get(OWNER, KNOWN_ID),
     "list": lambda repository: repository.list(TodoQuery(owner=OWNER, limit=9)),
-    "ids": lambda repository: repository.ids(OWNER, limit=9),
+    "list_chosen": lambda repository: repository.list_chosen(
+        lambda: TodoQuery(owner=OWNER, limit=9)
+    ),
+    "neighbours": lambda repository: repository.neighbours(KNOWN_ID),
     "update": lambda repository: repository.update(
         OWNER, KNOWN_ID, TodoChanges(), condition=UNCONDITIONAL, now=NOW
     ),

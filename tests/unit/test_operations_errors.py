@@ -49,6 +49,7 @@ PASSING: list[PyMongoError] = [
     OperationFailure("interrupted", 11601),
     OperationFailure("out of disk space", 14031),
     OperationFailure("no disk use allowed", 371),
+    OperationFailure("afterClusterTime must not be greater than the current clusterTime", 72),
     InvalidOperation("Cannot use MongoClient after close"),
 ]
 
