@@ -94,7 +94,7 @@ async def serve(
                     await stopped
             finally:
                 health.draining = True
-                await _drain(server, settings.drain_seconds)
+                await _drain(server, settings)
 
 
 def make_server(settings: Settings, application: TodoApplication, metrics: Metrics) -> Server:
@@ -164,10 +164,11 @@ async def _first_of(*tasks: "asyncio.Task[Any]", within: float | None = None) ->
     return ended[0] if ended else None
 
 
-async def _drain(server: Server, seconds: float) -> None:
+async def _drain(server: Server, settings: Settings) -> None:
     await server.stop_after_waiting()  # So that the next line is true; drain() begins with it.
     log.info("stopping: no new connections, waiting for requests in flight")
-    if not await server.drain(seconds):
+    seconds = settings.drain_seconds
+    if not await server.drain(seconds, idle_seconds=settings.drain_idle_seconds):
         log.warning("cutting off requests that take longer than %g s", seconds)
         await server.close_all_connections()
 

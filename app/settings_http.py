@@ -117,6 +117,15 @@ class HttpSettings:
         maximum=3600.0,
         reason="Above the 60 s of nginx's upstream keepalive, so that nginx closes first.",
     )
+    drain_idle_seconds: float = setting(
+        0.0,
+        group="Time limits",
+        help="how long connections without a request stay open at shutdown",
+        unit="seconds",
+        minimum=0.0,
+        maximum=3600.0,
+        reason="Behind nginx more than its upstream keepalive: then it closes first, always.",
+    )
     write_timeout_seconds: float = setting(
         30.0,
         group="Time limits",

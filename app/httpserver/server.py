@@ -167,13 +167,15 @@ class Server:
             await asyncio.sleep(0)
         self.stop()
 
-    async def drain(self, seconds: float) -> bool:
+    async def drain(self, seconds: float, *, idle_seconds: float = 0.0) -> bool:
         """Stop, answer what is being answered, and close each connection after that answer.
 
         A drained server is not used again. Detached connections (WebSockets) are not its own.
 
         Args:
             seconds: how long this may take, beside a tenth of a second for what is on its way.
+            idle_seconds: how long connections that wait for a request stay open within that time.
+                A proxy that closes them sooner never sends a request to a closed one.
 
         Returns:
             Whether all connections are closed. Those that are not go on:
@@ -185,13 +187,18 @@ class Server:
             async with asyncio.timeout(seconds + 2 * _ARRIVAL_SECONDS):
                 if self._accepting:
                     await asyncio.wait(self._accepting)
-                await asyncio.sleep(_ARRIVAL_SECONDS)
+                await self._wait_for_requests(max(idle_seconds, _ARRIVAL_SECONDS))
                 for connection in tuple(self._connections):
                     connection.close_if_idle()
                 await self._all_closed.wait()
         except TimeoutError:
             return False
         return True
+
+    async def _wait_for_requests(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._all_closed.wait()
 
     async def close_all_connections(self) -> None:
         """Close all connections at once; return when they are."""

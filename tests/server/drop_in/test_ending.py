@@ -14,6 +14,8 @@ from app.httpserver import Server
 
 LONG_SECONDS = 20.0
 SHORT_SECONDS = 0.05
+MORE_THAN_ARRIVAL_SECONDS = 0.3
+"""A drain that is not told to wait for idle clients has ended by then."""
 
 
 @asynccontextmanager
@@ -69,6 +71,39 @@ async def test_a_drain_closes_idle_connections() -> None:
             assert await server.drain(LONG_SECONDS) is True
             assert await used.rest() == await unused.rest() == b""
         assert server.statistics.connections == 0
+
+
+@on_both_loops
+async def test_a_drain_that_waits_for_idle_clients_answers_what_they_send_and_closes() -> None:
+    async with _serving(Gate()) as (server, port), await Client.connect(port) as client:
+        await client.call(request("/"))
+        draining = asyncio.create_task(server.drain(LONG_SECONDS, idle_seconds=LONG_SECONDS))
+        await until(lambda: server.is_draining)
+        ended, _ = await asyncio.wait({draining}, timeout=MORE_THAN_ARRIVAL_SECONDS)
+        assert not ended
+        answer = await client.call(request("/"))
+        assert answer.body == b"hello"
+        assert answer.closes
+        assert await client.rest() == b""
+        assert await draining is True
+
+
+@on_both_loops
+async def test_a_drain_that_waits_for_idle_clients_ends_when_the_last_has_closed() -> None:
+    async with _serving(Gate()) as (server, port):
+        async with await Client.connect(port) as client:
+            await client.call(request("/"))
+            draining = asyncio.create_task(server.drain(LONG_SECONDS, idle_seconds=LONG_SECONDS))
+            await until(lambda: server.is_draining)
+        assert await draining is True
+
+
+@on_both_loops
+async def test_a_drain_closes_idle_clients_when_it_has_waited() -> None:
+    async with _serving(Gate()) as (server, port), await Client.connect(port) as client:
+        await client.call(request("/"))
+        assert await server.drain(LONG_SECONDS, idle_seconds=SHORT_SECONDS) is True
+        assert await client.rest() == b""
 
 
 @on_both_loops
