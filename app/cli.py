@@ -1,4 +1,4 @@
-"""The commands: serve (the default) and seed."""
+"""The commands: serve (the default), seed, and those that work on a node."""
 
 import errno
 import logging
@@ -7,9 +7,10 @@ import signal
 import socket
 import sys
 from argparse import ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from threading import Timer
 from time import perf_counter
@@ -21,6 +22,7 @@ from app import __version__
 from app.embedded import EmbeddedServersError, join_servers
 from app.errors import StorageUnavailable, StorageUnusable
 from app.log import configure_logging
+from app.node.layout import NodeError
 from app.seed import MAX_TODOS_PER_RUN
 from app.settings import Settings, SettingsError
 from app.settings_row import redact
@@ -50,7 +52,9 @@ Serve todos over HTTP from MongoDB. Without --mongo-uri and --redis-url, private
 servers are started that keep their data in --data-dir."""
 _OTHER_COMMANDS = """\
 other commands:
-  run.py seed --count N    store N made-up todos (run.py seed --help)"""
+  run.py seed --count N    store N made-up todos (run.py seed --help)
+  run.py up                start nginx, a process of the service for each core, MongoDB and Redis;
+                           then: status, restart, scale N, logs, down"""
 
 
 class CommandError(Exception):
@@ -89,7 +93,7 @@ def main(given: Sequence[str]) -> int:
     except StorageUnavailable as error:
         print(f"run.py: MongoDB does not answer: {error.__cause__ or error}", file=sys.stderr)
         return _FAILED
-    except (CommandError, EmbeddedServersError, StorageUnusable) as error:
+    except (CommandError, EmbeddedServersError, NodeError, StorageUnusable) as error:
         print(f"run.py: {error}", file=sys.stderr)
         return _FAILED
     except KeyboardInterrupt:
@@ -251,9 +255,27 @@ def _banner(settings: Settings, listening: socket.socket, backends: Backends) ->
         lines.append(f"  running  {backends.description}")
     if settings.mongo_uri != "embedded":
         lines.append(f"  MongoDB  {redact(settings.mongo_uri)}")
-    if settings.redis_url != "embedded":
+    if settings.redis_url == "none":
+        lines.append("  Redis    none: no other process may serve these todos")
+    elif settings.redis_url != "embedded":
         lines.append(f"  Redis    {redact(settings.redis_url)}")
     return lines
 
 
-_COMMANDS = {"serve": _serve, "seed": _seed}
+def _on_node(name: str, arguments: Sequence[str]) -> int:
+    try:
+        # Supervisor is needed for nothing else.
+        from app.node.commands import COMMANDS  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise CommandError(
+            f"{error.name} is missing: pip install 'tornado-todo[node]' brings it"
+        ) from error
+    return COMMANDS[name](arguments, os.environ)
+
+
+_NODE_COMMANDS = ("up", "status", "restart", "scale", "logs", "down")
+_COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {
+    "serve": _serve,
+    "seed": _seed,
+    **{name: partial(_on_node, name) for name in _NODE_COMMANDS},
+}

@@ -31,6 +31,7 @@ OURS = {
     "app.settings_sources": SETTINGS,
     "app.resources": ("app.settings", "app.storage.collection", "app.cache.channel", *FOUNDATION),
     "app.embedded": ("app.embedded", *SETTINGS, *FOUNDATION),
+    "app.node": ("app.node", "app.embedded.binaries", *FOUNDATION),
     "app.seed_texts": (),
     "app.seed": ("app.seed_texts", "app.domain", *FOUNDATION),
     "app.seeding": (
@@ -55,7 +56,7 @@ OURS = {
         ),
     ),
     "app.cli": (
-        *("app", "app.serving", "app.seeding", "app.seed", "app.embedded"),
+        *("app", "app.serving", "app.seeding", "app.seed", "app.embedded", "app.node"),
         *(*SETTINGS, *FOUNDATION),
     ),
     "run": ("app.cli",),
@@ -64,8 +65,11 @@ OURS = {
 
 ONLY_IN = {
     "motor": ("app.storage.collection", "app.resources"),
-    **dict.fromkeys(("pymongo", "bson"), ("app.storage", "app.resources", "app.embedded")),
+    **dict.fromkeys(
+        ("pymongo", "bson"), ("app.storage", "app.resources", "app.embedded", "app.node")
+    ),
     **dict.fromkeys(("redis", "hiredis"), ("app.cache",)),
+    "supervisor": ("app.node",),
     "tornado": ("handlers", "app.serving", "app.resources", "app.cli", "app.httpserver"),
 }
 """The only layers that may import these packages."""

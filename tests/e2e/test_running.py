@@ -102,6 +102,14 @@ def test_servers_that_run_already_are_named_in_the_banner_and_none_is_started(
     ]
 
 
+def test_the_banner_says_that_without_redis_there_must_be_no_other_process(
+    start: Start, mongo_uri: str
+) -> None:
+    service = start("--mongo-uri", mongo_uri, "--redis-url=none")
+    assert service.stop() == 0
+    assert service.output[-1] == "  Redis    none: no other process may serve these todos"
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda n: n.name)
 def test_a_signal_ends_it_with_exit_code_0_and_nothing_but_json_on_its_log(
     start: Start, backend_flags: tuple[str, ...], number: signal.Signals

@@ -1,0 +1,1 @@
+"""The processes of one machine: the service, nginx, MongoDB and Redis, under one supervisord."""

@@ -1,0 +1,165 @@
+"""The commands of `run.py` that work on a node."""
+
+import os
+import time
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from app.node.creation import Plan, start
+from app.node.layout import Layout, NodeError
+from app.node.nginx import Ports
+from app.node.rolling import READY_SECONDS, is_ready, restart
+from app.node.scaling import scale
+from app.node.supervisor import Supervisor
+
+_MOST_PROCESSES = 64
+_STOP_SECONDS = 90.0
+_POLL_SECONDS = 0.1
+
+
+def up(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Lay a node out, start it and say where it is."""
+    parser = _parser("up", "Start nginx, the service, MongoDB and Redis on this machine.")
+    parser.add_argument(
+        "--processes",
+        type=_processes,
+        default=max(2, os.cpu_count() or 1),
+        metavar="N",
+        help="of the service (default: one for each core, at least 2: %(default)s)",
+    )
+    for flag, default, what in (
+        ("--port", 8080, "nginx, HTTP"),
+        ("--tls-port", 8443, "nginx, HTTPS"),
+        ("--redirect-port", 8081, "nginx, HTTP that is sent to HTTPS"),
+        ("--first-port", 8001, "first process of the service; the others follow"),
+        ("--first-mongo-port", 27101, "first member of the replica set; two follow"),
+    ):
+        parser.add_argument(
+            flag, type=int, default=default, metavar="PORT", help=f"{what} (default {default})"
+        )
+    given = parser.parse_args(arguments)
+    plan = Plan(
+        processes=given.processes,
+        nginx=Ports(http=given.port, tls=given.tls_port, redirect=given.redirect_port),
+        first_port=given.first_port,
+        first_mongo_port=given.first_mongo_port,
+    )
+    layout = _layout(given)
+    start(layout, plan, environment=environment, say=_say)
+    print(
+        f"Todos on http://127.0.0.1:{given.port} and https://127.0.0.1:{given.tls_port} "
+        f"({given.processes} processes)\n"
+        f"  node     {layout.folder}\n"
+        f"  logs     {layout.log}\n"
+        f"  metrics  http://127.0.0.1:{plan.ports[0]}/metrics, one for each process\n"
+        f"  MongoDB  {plan.mongo_uri}\n"
+        "  then     run.py status, restart, scale N, logs, down"
+    )
+    return 0
+
+
+def status(arguments: Sequence[str], _environment: Mapping[str, str]) -> int:
+    """Print what runs; the exit code is 1 if something does not, or is not ready."""
+    layout, supervisor = _node(_parser("status", "Show what runs on the node."), arguments)
+    is_well = True
+    ready = {f"todo-{port}": is_ready(port) for port in layout.ports}
+    for process in supervisor.processes():
+        word = {True: "ready", False: "NOT READY", None: ""}[ready.get(process.name)]
+        print(f"{process.name:16} {process.state:10} {word:10} {process.description}")
+        # One that is ready has run for less than `startsecs`, at worst.
+        is_well = is_well and ready.get(process.name, process.state == "RUNNING")
+    return 0 if is_well else 1
+
+
+def restart_processes(arguments: Sequence[str], _environment: Mapping[str, str]) -> int:
+    """Restart the processes of the service, one at a time."""
+    parser = _parser("restart", "Restart the service, one process after the other.")
+    parser.add_argument(
+        "--ready-seconds",
+        type=float,
+        default=READY_SECONDS,
+        metavar="SECONDS",
+        help="for each to become ready (default %(default)g)",
+    )
+    given = parser.parse_args(arguments)
+    layout = _layout(given)
+    restart(Supervisor(layout.socket), layout.ports, say=_say, ready_seconds=given.ready_seconds)
+    return 0
+
+
+def scale_processes(arguments: Sequence[str], _environment: Mapping[str, str]) -> int:
+    """Change the number of processes of the service."""
+    parser = _parser("scale", "Change the number of the service's processes.")
+    parser.add_argument("processes", type=_processes, metavar="N", help="how many shall run")
+    given = parser.parse_args(arguments)
+    layout = _layout(given)
+    scale(layout, Supervisor(layout.socket), given.processes, say=_say)
+    return 0
+
+
+def logs(arguments: Sequence[str], _environment: Mapping[str, str]) -> int:
+    """Show the ends of all logs, and what is added, until Ctrl-C."""
+    layout = _layout(_parser("logs", "Follow the logs of the node.").parse_args(arguments))
+    files = sorted(layout.log.glob("*.log"))
+    if not files:
+        raise NodeError(f"there are no logs in {layout.log}")
+    os.execvp("tail", ["tail", "-n", "20", "-F", *map(str, files)])  # noqa: S606, S607 - nothing follows.
+
+
+def down(arguments: Sequence[str], _environment: Mapping[str, str]) -> int:
+    """Stop everything; data and logs stay."""
+    layout, supervisor = _node(_parser("down", "Stop the node; its data stays."), arguments)
+    supervisor.shut_down()
+    deadline = time.monotonic() + _STOP_SECONDS
+    while layout.socket.exists():
+        if time.monotonic() > deadline:
+            raise NodeError(f"it still runs after {_STOP_SECONDS:g} s: see {layout.log}")
+        time.sleep(_POLL_SECONDS)
+    print(f"stopped; the data is in {layout.folder}")
+    return 0
+
+
+def _parser(name: str, description: str) -> ArgumentParser:
+    parser = ArgumentParser(prog=f"run.py {name}", description=description)
+    parser.add_argument(
+        "--node",
+        type=Path,
+        default=Path("var/node"),
+        metavar="FOLDER",
+        help="folder of the node (default %(default)s)",
+    )
+    return parser
+
+
+def _node(parser: ArgumentParser, arguments: Sequence[str]) -> tuple[Layout, Supervisor]:
+    layout = _layout(parser.parse_args(arguments))
+    return layout, Supervisor(layout.socket)
+
+
+def _layout(given: Namespace) -> Layout:
+    return Layout(given.node.resolve())
+
+
+def _processes(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= _MOST_PROCESSES:
+        raise ArgumentTypeError(f"must be between 1 and {_MOST_PROCESSES}, not {text!r}")
+    return int(text)
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+Command = Callable[[Sequence[str], Mapping[str, str]], int]
+"""Takes the arguments after the command's name and the environment; returns the exit code."""
+
+COMMANDS: Mapping[str, Command] = {
+    "up": up,
+    "status": status,
+    "restart": restart_processes,
+    "scale": scale_processes,
+    "logs": logs,
+    "down": down,
+}
+"""The commands by name."""

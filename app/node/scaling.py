@@ -1,0 +1,51 @@
+"""Adds and removes processes of the service while the others answer."""
+
+from app.node.creation import write_program
+from app.node.layout import Layout, NodeError, process_name
+from app.node.nginx import write_upstream
+from app.node.rolling import Say, wait_until_ready
+from app.node.supervisor import Supervisor
+
+
+def scale(layout: Layout, supervisor: Supervisor, processes: int, *, say: Say) -> None:
+    """Bring a node to so many processes of the service.
+
+    A process is in nginx's list only while it is ready: it is added after its start, and removed
+    before its end.
+
+    Raises:
+        NodeError: a new process does not come up, and is removed again; the others go on.
+    """
+    ports = layout.ports
+    if not ports:
+        raise NodeError(f"no process of the service is configured in {layout.programs}")
+    wanted = range(ports[0], ports[0] + processes)
+    for port in wanted:
+        if port not in ports:
+            _add(layout, supervisor, port, say)
+    write_upstream(layout.conf / "nginx", wanted)
+    supervisor.signal("nginx", "HUP")
+    for port in ports:
+        if port not in wanted:
+            say(f"{port}: stopping")
+            _remove(layout, supervisor, port)
+    say(f"{processes} processes of the service: {', '.join(map(str, wanted))}")
+
+
+def _add(layout: Layout, supervisor: Supervisor, port: int, say: Say) -> None:
+    write_program(layout, process_name("PORT"), port)
+    supervisor.add(process_name(port))
+    try:
+        seconds = wait_until_ready(supervisor, port)
+    except NodeError:
+        _remove(layout, supervisor, port)
+        raise
+    say(f"{port}: ready after {seconds:.1f} s")
+
+
+def _remove(layout: Layout, supervisor: Supervisor, port: int) -> None:
+    name = process_name(port)
+    if not supervisor.process(name).is_stopped:
+        supervisor.stop(name)
+    (layout.programs / f"{name}.conf").unlink()
+    supervisor.remove(name)

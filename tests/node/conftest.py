@@ -1,0 +1,33 @@
+"""Fixtures for tests of a whole node: nginx, two processes of the service, MongoDB and Redis.
+
+=========  ====================================================================================
+node       one node for all tests of a module, started by `run.py up` and stopped afterwards
+=========  ====================================================================================
+"""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from nodes import Node
+from processes import processes_in
+
+
+@pytest.fixture(scope="module")
+def node() -> Iterator[Node]:
+    # Neither tmp_path nor TMPDIR: the path of a Unix socket has 107 bytes at most (unix(7)).
+    folder = Path(tempfile.mkdtemp(prefix="node-", dir="/tmp"))
+    node = Node.choose(folder / "node")
+    try:
+        node.up()
+        yield node
+    finally:
+        node.run("down", check=False)
+        left = processes_in(node.folder)
+        for process in left:
+            process.kill()
+        psutil.wait_procs(left, timeout=5)
+        shutil.rmtree(folder)

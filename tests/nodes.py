@@ -1,0 +1,85 @@
+"""A node as its operator works with it: by the commands of `run.py`."""
+
+import random
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from service import ROOT, environment
+
+DEADLINE_SECONDS = 120.0
+PROCESSES = 2
+
+_PORTS = range(20_000, 30_000)
+"""Below those that the kernel gives to clients."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node's folder and ports."""
+
+    folder: Path
+    port: int
+    tls_port: int
+    redirect_port: int
+    first_port: int
+    first_mongo_port: int
+
+    @classmethod
+    def choose(cls, folder: Path) -> "Node":
+        """Return a node on ports that nobody uses: three for nginx, the others in rows."""
+        base = _free_row(20)
+        return cls(folder, base, base + 1, base + 2, base + 3, base + 15)
+
+    @property
+    def ports(self) -> range:
+        """The ports of the service's processes at first."""
+        return range(self.first_port, self.first_port + PROCESSES)
+
+    def up(self) -> subprocess.CompletedProcess[str]:
+        """Start it."""
+        return self.run(
+            "up",
+            f"--processes={PROCESSES}",
+            f"--port={self.port}",
+            f"--tls-port={self.tls_port}",
+            f"--redirect-port={self.redirect_port}",
+            f"--first-port={self.first_port}",
+            f"--first-mongo-port={self.first_mongo_port}",
+        )
+
+    def run(self, command: str, *arguments: str, check: bool = True) -> "Finished":
+        """Run a command on it, which must succeed unless ``check`` is False."""
+        finished = subprocess.run(
+            [sys.executable, "run.py", command, f"--node={self.folder}", *arguments],
+            cwd=ROOT,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE_SECONDS,
+            check=False,
+        )
+        assert not check or finished.returncode == 0, finished.stdout + finished.stderr
+        assert "Traceback" not in finished.stderr, finished.stderr
+        return finished
+
+
+Finished = subprocess.CompletedProcess[str]
+
+
+def _free_row(length: int) -> int:
+    while True:
+        base = random.choice(_PORTS)
+        if all(_is_free(port) for port in range(base, base + length)):
+            return base
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
