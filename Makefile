@@ -64,7 +64,7 @@ down: $(VENV)/node ## Stop what `make up` has started; data in var/ stays
 .PHONY: test
 test: packages $(VENV)/test ## Run all tests and measure their branch coverage
 	@rm -f .coverage .coverage.*
-	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage run -m pytest -n 2 --dist loadfile
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 
