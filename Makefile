@@ -1,8 +1,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# nginx, which PyPI does not have, and what makes a certificate for it.
-PACKAGES := nginx openssl
+# What PyPI does not have, by Debian's names: nginx, and what makes a certificate for it.
+PACKAGES := nginx libnginx-mod-http-brotli-filter libnginx-mod-http-brotli-static openssl
 
 .DEFAULT_GOAL := help
 
@@ -26,20 +26,15 @@ $(VENV)/test: $(VENV)/run
 
 # RUNLEVEL=1: Debian would start nginx on port 80.
 .PHONY: packages
-packages: ## Install nginx and openssl where they are missing (Debian, as root)
-	@PATH="$$PATH:/usr/sbin"; for program in $(PACKAGES); do command -v $$program > /dev/null || missing=1; done; \
-	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+packages: ## Install nginx and what it needs where they are missing (Debian, as root)
+	@if ! command -v dpkg > /dev/null; then \
+		echo "Where there is no dpkg nobody looks whether this is installed: $(PACKAGES)"; \
+	elif dpkg -s $(PACKAGES) > /dev/null 2>&1; then :; \
+	elif [ "$$(id -u)" = 0 ]; then \
 		apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends $(PACKAGES); \
-	elif [ -n "$$missing" ]; then \
+	else \
 		echo "Needed: sudo apt-get install $(PACKAGES)"; exit 1; \
 	fi
-
-.PHONY: install
-install: $(VENV)/test ## Install everything into .venv, the tests' needs included
-
-.PHONY: run
-run: $(VENV)/run ## Install what is missing and serve on port 8000 (PORT=N, FLAGS="...")
-	@exec $(BIN)/python run.py $(if $(PORT),--port $(PORT)) $(FLAGS)
 
 .PHONY: up
 up: packages $(VENV)/node ## Run it all as in production: nginx, a process for each core, MongoDB, Redis (FLAGS="...")

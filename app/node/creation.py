@@ -115,8 +115,9 @@ def _with_programs(environment: Mapping[str, str]) -> Mapping[str, str]:
     folders = [str(Path(sys.executable).parent)]
     folders += [str(Path(find_binary(program)).parent) for program in (MONGOD, REDIS_SERVER)]
     path = os.pathsep.join([*folders, environment.get("PATH", ""), "/usr/sbin"])
-    if shutil.which("nginx", path=path) is None:
-        raise NodeError("there is no nginx here: `apt-get install nginx` brings it")
+    for name in ("nginx", "openssl"):
+        if shutil.which(name, path=path) is None:
+            raise NodeError(f"there is no {name} here: `apt-get install {name}` brings it")
     return {**environment, "PATH": path, "RELEASE_FOLDER": str(HOME)}
 
 
