@@ -30,6 +30,10 @@ class StorageUnavailable(TodoError):
     """The database did not answer in time; whether a write took place is unknown."""
 
 
+class WriteNotBegun(StorageUnavailable):
+    """A write could not be announced in time; nothing was done."""
+
+
 class StorageOverloaded(StorageUnavailable):
     """Too many operations wait for the database already; nothing was begun."""
 

@@ -16,6 +16,7 @@ from app.errors import (
     StorageOverloaded,
     StorageUnavailable,
     TodoNotFound,
+    WriteNotBegun,
 )
 from handlers.wire import TodoView, entity_tag, view
 
@@ -92,8 +93,9 @@ PROBLEMS: Mapping[str, ProblemType] = {
     "storage-unavailable": ProblemType(
         503,
         "Storage unavailable",
-        "The database did not answer in time. A write may or may not have taken place: read "
-        "before you repeat it. `Retry-After` says when to try again.",
+        "The database did not answer in time. A write may or may not have taken place, unless "
+        "`detail` says that nothing was done: read before you repeat it. `Retry-After` says when "
+        "to try again.",
     ),
     "overloaded": ProblemType(
         503,
@@ -213,6 +215,12 @@ def problem_of(  # noqa: PLR0911 - a table: one row for each error.
         case StorageOverloaded():
             return RequestProblem(
                 "overloaded", "Too many requests wait for the database.", headers=retry
+            )
+        case WriteNotBegun():
+            return RequestProblem(
+                "storage-unavailable",
+                "Nothing was done: Redis, which must hear of every write, does not answer.",
+                headers=retry,
             )
         case StorageUnavailable():
             return RequestProblem(

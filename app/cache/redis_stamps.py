@@ -13,7 +13,7 @@ from typing import Any
 from app.cache.channel import RedisAway, RedisChannel
 from app.cache.proofs import Asked, Proofs, tell
 from app.cache.redis_scripts import DONE, MARK, OPEN
-from app.errors import StorageUnavailable
+from app.errors import StorageUnavailable, WriteNotBegun
 from app.metrics import Metrics
 from app.services.freshness import Asker, OperationTime, Write
 
@@ -112,13 +112,18 @@ class RedisStamps:
     async def mark(self, scopes: Collection[str]) -> Write:
         """Announce a write; see `Stamps`."""
         write = Write(next(self._names))
-        await self._insist(
-            lambda: [
-                self._channel.run_script(MARK, self._keys(scope), (write, self._mark_milliseconds))
-                for scope in scopes
-            ],
-            within=_LATEST_SECONDS,
-        )
+        try:
+            await self._insist(
+                lambda: [
+                    self._channel.run_script(
+                        MARK, self._keys(scope), (write, self._mark_milliseconds)
+                    )
+                    for scope in scopes
+                ],
+                within=_LATEST_SECONDS,
+            )
+        except StorageUnavailable as error:
+            raise WriteNotBegun(str(error)) from None
         return write
 
     async def done(self, scopes: Collection[str], write: Write) -> None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from app.embedded.binaries import MONGOD, REDIS_SERVER, find_binary
 from app.node.layout import HOME, Layout, NodeError, process_name
@@ -97,7 +98,9 @@ def lay_out(layout: Layout, plan: Plan) -> None:
         write_program(layout, process_name("PORT"), port)
     shutil.copyfile(HOME / "conf/programs/nginx.conf", layout.programs / "nginx.conf")
     settings = (HOME / "conf/node.todo.conf").read_text(encoding="utf-8")
-    addresses = f"mongo_uri = {plan.mongo_uri}\nredis_url = unix://{layout.run}/redis.sock\n"
+    addresses = (
+        f"mongo_uri = {plan.mongo_uri}\nredis_url = unix://{quote(str(layout.run))}/redis.sock\n"
+    )
     (layout.conf / "todo.conf").write_text(settings + addresses, encoding="utf-8")
     write_configuration(layout.conf / "nginx", ports=plan.nginx, app_ports=plan.ports)
     make_certificate(layout.conf / "nginx")

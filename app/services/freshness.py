@@ -75,7 +75,7 @@ class Stamps(Protocol):
         """Announce a write, so that nothing that is kept for these scopes is given any more.
 
         Raises:
-            StorageUnavailable: it could not be announced in time and must not be begun.
+            WriteNotBegun: it could not be announced in time and must not be begun.
         """
         ...
 

@@ -90,6 +90,7 @@ async def test_without_redis_reads_go_on_and_a_write_is_refused_in_time_and_not_
     assert refused.status == 503
     assert int(refused.headers["Retry-After"]) >= 1
     assert refused.json()["type"] == "/problems/storage-unavailable"
+    assert refused.json()["detail"].startswith("Nothing was done")
     assert await contents(api) == ["a"]
     assert (await api.call("GET", todo)).json()["content"] == "a"
 

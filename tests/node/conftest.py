@@ -19,7 +19,8 @@ from processes import processes_in
 @pytest.fixture(scope="module")
 def node() -> Iterator[Node]:
     # Neither tmp_path nor TMPDIR: the path of a Unix socket has 107 bytes at most (unix(7)).
-    folder = Path(tempfile.mkdtemp(prefix="node-", dir="/tmp"))
+    # With a space in it, as some folders have.
+    folder = Path(tempfile.mkdtemp(prefix="a node ", dir="/tmp"))
     node = Node.choose(folder / "node")
     try:
         node.up()
