@@ -14,6 +14,7 @@ a defence was taken away and nothing was noticed.
 
 import argparse
 import gc
+import logging
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -79,7 +80,7 @@ def simulate(seeds: range, kind: Kind | None = None) -> Report:
 def search(defence: Defence, seeds: range) -> Found | None:
     """Return the first run that shows that a defence is missing, and goes well with it."""
     for world, violations in _runs(seeds, defence=defence):
-        if violations and not World(world.seed, None, defence.kind).run():
+        if violations and not World(world.seed, None, defence.with_it or defence.kind).run():
             return Found(world.seed, violations[0])
     return None
 
@@ -177,6 +178,8 @@ def main() -> int:
         "--without", type=int, metavar="N", help="replay without the Nth of the defences"
     )
     arguments = parser.parse_args()
+    # It warns of what the simulator does to it, a million times.
+    logging.getLogger("app.cache.redis_stamps").disabled = True
     kind = ALL_KINDS.get(arguments.world)
     if arguments.replay is not None:
         return _replay(arguments.replay, kind, arguments.without)

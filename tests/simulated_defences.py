@@ -153,13 +153,17 @@ class Defence(NamedTuple):
 
     Attributes:
         seed: where a search begins; near one that shows it, so that it need not take long.
+        with_it: the world with the defence, where that is a server's and no code of ours.
     """
 
     name: str
     without: Build
     kind: Kind = _CALM
     seed: int = 1
+    with_it: Kind | None = None
 
+
+_IN_TIME = Kind("in time", process_faults=())
 
 DEFENCES = (
     Defence("a write is marked before it begins", Build(writer=UnmarkedWriter)),
@@ -169,7 +173,11 @@ DEFENCES = (
     Defence(
         "a mark lasts longer than its write", Build(mark_seconds=OPERATION_SECONDS / 4), seed=1130
     ),
-    Defence("MongoDB does no write after its deadline", Build(), LATE_STRICT, seed=4620),
+    Defence(
+        *("MongoDB does no write after its deadline", Build(), LATE_STRICT),
+        seed=7400,
+        with_it=_IN_TIME,
+    ),
     Defence("marks are not evicted", Build(server=EvictableMarks), _EVICTIONS),
     Defence(
         "the mark of a write that may yet happen stays",
