@@ -36,6 +36,13 @@ packages: ## Install nginx and what it needs where they are missing (Debian, as 
 		echo "Needed: sudo apt-get install $(PACKAGES)"; exit 1; \
 	fi
 
+.PHONY: install
+install: $(VENV)/test ## Install everything into .venv, the tests' needs included
+
+.PHONY: run
+run: $(VENV)/run ## Install what is missing and serve on port 8000 (PORT=N, FLAGS="...")
+	@exec $(BIN)/python run.py $(if $(PORT),--port $(PORT)) $(FLAGS)
+
 .PHONY: up
 up: packages $(VENV)/node ## Run it all as in production: nginx, a process for each core, MongoDB, Redis (FLAGS="...")
 	@$(BIN)/python run.py up $(FLAGS)

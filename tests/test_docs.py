@@ -37,6 +37,18 @@ def test_links_to_headings_name_headings(page: Path) -> None:
         assert heading in slugs, f"{target}#{heading}"
 
 
+def test_every_make_command_in_the_documents_is_a_target() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+    named = {
+        name
+        for document in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / ".ci/run")
+        for name in re.findall(r"(?:`|\$ |^)make ([a-z-]+)", document.read_text(), re.MULTILINE)
+    }
+    assert named >= {"run", "test", "up", "install"}
+    assert named <= targets
+
+
 def test_make_help_lists_every_target() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
 
