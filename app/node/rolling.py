@@ -4,6 +4,7 @@ import http.client
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from app.node.layout import NodeError, process_name
 from app.node.supervisor import Supervisor
@@ -89,9 +90,9 @@ def is_ready(port: int) -> bool:
         connection.close()
 
 
-def _last_lines(log: object) -> Sequence[str]:
+def _last_lines(log: Path) -> Sequence[str]:
     try:
-        with open(str(log), encoding="utf-8", errors="replace") as lines:  # noqa: PTH123
+        with log.open(encoding="utf-8", errors="replace") as lines:
             return [line.rstrip() for line in deque(lines, maxlen=_LAST_LINES)]
     except OSError:
         return ["(it cannot be read)"]
