@@ -42,8 +42,7 @@ def restart(
     for number, port in enumerate(ports):
         if number:
             time.sleep(PAUSE_SECONDS)
-        others = [other for other in ports if other != port and is_ready(other)]
-        if not others:
+        if [other for other in ports if is_ready(other)] == [port]:
             raise NodeError(
                 f"not restarting {port}: no other process is ready, so nobody would answer "
                 f"(run.py scale 2 adds one)"

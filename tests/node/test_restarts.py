@@ -89,6 +89,14 @@ async def test_a_restart_goes_on_only_when_the_process_before_is_ready(node: Nod
     await asyncio.to_thread(restart, node)
 
 
+async def test_a_restart_brings_processes_back_of_which_none_was_ready(node: Node) -> None:
+    supervisor = Supervisor(Layout(node.folder).socket)
+    for port in node.ports:
+        supervisor.stop(f"todo-{port}")
+    await asyncio.to_thread(restart, node)
+    assert "NOT READY" not in node.run("status").stdout
+
+
 async def test_a_restart_does_not_stop_the_only_process_that_is_ready(node: Node) -> None:
     first, second = (
         Supervisor(Layout(node.folder).socket).process(f"todo-{port}").pid for port in node.ports
