@@ -14,6 +14,8 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+import psutil
+
 for folder in (Path(__file__).parents[1], Path(__file__).parent):
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
@@ -23,8 +25,10 @@ from freshness_clients import Progress  # noqa: E402
 from freshness_history import MONGODB, Operation  # noqa: E402
 from freshness_stack import running_stack  # noqa: E402
 from freshness_verdict import Violation  # noqa: E402
+from processes import processes_in  # noqa: E402
 
 _SHOWN_VIOLATIONS = 20
+_STOP_SECONDS = 20.0
 
 
 def main() -> int:
@@ -50,6 +54,8 @@ def main() -> int:
         print(f"\nthe promise is broken; histories and logs are in {folder}")
         return 1
     if arguments.folder is None:
+        # The servers end when their last user has left, and write until they have ended.
+        psutil.wait_procs(processes_in(folder / "servers"), timeout=_STOP_SECONDS)
         shutil.rmtree(folder)
     return 0
 
