@@ -47,7 +47,8 @@ def start(data_dir: Path) -> Iterator[Callable[..., Service]]:
     for service in services:
         service.kill()
     logs = [line for service in services for line in service.log]
-    assert not any("Traceback" in line for line in logs), logs
+    faults = [line for line in logs if "Traceback" in line]
+    assert not faults, "\n".join(faults)
 
 
 @pytest.fixture
