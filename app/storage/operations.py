@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import pymongo
 from pymongo.errors import (
     BulkWriteError,
+    ConfigurationError,
     ConnectionFailure,
     ExecutionTimeout,
     InvalidOperation,
@@ -179,6 +180,14 @@ def failure_of(write_error: Mapping[str, Any]) -> Exception:
     return OperationFailure(write_error["errmsg"], write_error["code"], dict(write_error))
 
 
+def is_without_sessions(error: PyMongoError) -> bool:
+    """Tell whether a connection has no sessions, which the driver finds before it sends anything.
+
+    It was made while its server was no member of a replica set, or not yet again.
+    """
+    return isinstance(error, ConfigurationError) and "Sessions are not supported" in str(error)
+
+
 def _is_passing(error: PyMongoError) -> bool:
     if error.timeout or isinstance(error, (ConnectionFailure, ExecutionTimeout)):
         return True
@@ -191,5 +200,7 @@ def _is_passing(error: PyMongoError) -> bool:
         )
     if isinstance(error, OperationFailure):
         return error.code in _PASSING_CODES
+    if is_without_sessions(error):
+        return True
     # The client was closed under a request that outlived the drain.
     return isinstance(error, InvalidOperation) and "after close" in str(error)

@@ -8,7 +8,7 @@ from bson import MinKey, ObjectId
 from bson.timestamp import Timestamp
 from pymongo import ASCENDING, DESCENDING, ReturnDocument
 from pymongo.client_session import ClientSession
-from pymongo.errors import BulkWriteError
+from pymongo.errors import BulkWriteError, ConfigurationError
 
 from app.domain.page import Position, TodoQuery
 from app.domain.todo import RevCondition, Todo, TodoChanges
@@ -18,7 +18,12 @@ from app.services.gaps import Neighbours
 from app.storage.collection import Collection, Document
 from app.storage.documents import document_from_todo, object_id, todo_from_document, update_of
 from app.storage.indexes import NEWEST_FIRST
-from app.storage.operations import Operations, failure_of, storage_errors
+from app.storage.operations import (
+    Operations,
+    failure_of,
+    is_without_sessions,
+    storage_errors,
+)
 from app.storage.preparation import prepare
 
 T = TypeVar("T")
@@ -182,10 +187,26 @@ class MongoTodoRepository:
         if not self._is_prepared:
             raise StorageUnavailable(_NOT_PREPARED)
         session = session or self._session()
-        result = await self._operations.run(name, lambda: start(session=session))
+
+        async def start_with_sessions() -> T:
+            try:
+                return await start(session=session)
+            except ConfigurationError as error:
+                if not is_without_sessions(error):
+                    raise
+            # Nothing was sent. The driver would keep that connection, and give it out again.
+            self._drop_connections()
+            return await start(session=session)
+
+        result = await self._operations.run(name, start_with_sessions)
         # Not where it failed: the thread of an operation that was given up may still use it.
         session.end_session()
         return result
+
+    def _drop_connections(self) -> None:
+        client = self._todos.database.client.delegate
+        for server in client._topology._servers.values():  # noqa: SLF001 - nothing public does it.
+            server.pool.reset_without_pause()
 
     def _session(self) -> ClientSession:
         client = self._todos.database.client.delegate  # PyMongo's: this needs no thread.

@@ -51,6 +51,7 @@ PASSING: list[PyMongoError] = [
     OperationFailure("no disk use allowed", 371),
     OperationFailure("afterClusterTime must not be greater than the current clusterTime", 72),
     InvalidOperation("Cannot use MongoClient after close"),
+    ConfigurationError("Sessions are not supported by this MongoDB deployment"),
 ]
 
 
