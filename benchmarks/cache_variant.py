@@ -51,9 +51,13 @@ def uncached() -> None:
     ) -> Found[Any]:
         return Found(await source.load(None), Level.BYPASS)
 
+    async def stamp_of(*_: object) -> None:
+        """Ask Redis for nothing."""
+
     def remember(*_: object) -> None:
         """Leave every request to the ordinary road."""
 
+    Reads.stamp_of = stamp_of  # type: ignore[method-assign, assignment]
     Reads.read_on = read_on  # type: ignore[method-assign, assignment]
     Shortcut.remember = remember  # type: ignore[method-assign, assignment]
 

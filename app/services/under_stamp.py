@@ -7,7 +7,7 @@ from typing import Generic, NamedTuple, TypeVar
 T = TypeVar("T")
 
 MOST_OWNERS = 50
-"""Each may know some 100 KiB."""
+"""Each may know some 200 KiB."""
 
 
 class _Known(NamedTuple, Generic[T]):

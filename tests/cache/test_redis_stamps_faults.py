@@ -219,7 +219,8 @@ async def test_a_write_goes_on_when_redis_is_back_in_time(
     own_redis.kill()
     stamps = await open_stamps(own_redis.url)
     marking = asyncio.create_task(stamps.mark([SCOPE]))
-    await asyncio.sleep(0)
+    ended, _ = await asyncio.wait({marking}, timeout=PATIENCE_SECONDS)
+    assert not ended
     own_redis.start()
     write = await marking
     assert await stamps._channel.call("HEXISTS", stamps._keys(SCOPE)[1], write) == 1
