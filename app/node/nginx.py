@@ -18,7 +18,12 @@ _CERTIFICATE_DAYS = 365
 
 _LISTEN = re.compile(r"^listen (\d+) ", re.MULTILINE)
 _HTTPS_PORT = re.compile(r"^set \$https_port :\d+;", re.MULTILINE)
-_SERVER = re.compile(r"^    server 127\.0\.0\.1:\d+ (?P<parameters>.*);\n", re.MULTILINE)
+_SERVERS = re.compile(
+    r"^    server 127\.0\.0\.1:\d+(?P<parameters>.*);\n"
+    r"(?:    server 127\.0\.0\.1:\d+(?P=parameters);\n)*",
+    re.MULTILINE,
+)
+"""Neighbouring lines that differ in nothing but the port."""
 _BROTLI = re.compile(r"^( *)#(?=brotli)", re.MULTILINE)
 
 _SEARCHED = os.pathsep.join((os.defpath, "/usr/sbin", "/sbin", "/usr/local/sbin"))
@@ -111,11 +116,14 @@ def make_certificate(folder: Path) -> None:
 
 
 def _with_servers(text: str, app_ports: Sequence[int]) -> str:
-    found = _SERVER.search(text)
-    if found is None or not app_ports:
+    """Put a line for each port in place of those with the same parameters."""
+    if not app_ports:
         raise ValueError("nginx needs at least one process of the service in its list")
-    lines = "".join(f"    server 127.0.0.1:{port} {found['parameters']};\n" for port in app_ports)
-    return text[: found.start()] + lines + _SERVER.sub("", text[found.start() :])
+
+    def lines(found: re.Match[str]) -> str:
+        return "".join(f"    server 127.0.0.1:{port}{found['parameters']};\n" for port in app_ports)
+
+    return _SERVERS.sub(lines, text)
 
 
 def _with_ports(text: str, ports: Ports, stem: str) -> str:

@@ -12,10 +12,6 @@ from app.node.supervisor import Supervisor
 READY_SECONDS = 30.0
 """For a process to answer 200 at /readyz: it takes one second, and more where MongoDB is away."""
 
-PAUSE_SECONDS = 2.5
-"""After a restart: for so long nginx may send nothing to a process that has just refused requests
-(fail_timeout in conf/nginx/upstream.conf), so the next one must not be stopped yet."""
-
 _POLL_SECONDS = 0.05
 _ANSWER_SECONDS = 2.0
 _LAST_LINES = 5
@@ -39,9 +35,7 @@ def restart(
     """
     if not ports:
         raise NodeError("no process of the service is configured")
-    for number, port in enumerate(ports):
-        if number:
-            time.sleep(PAUSE_SECONDS)
+    for port in ports:
         if [other for other in ports if is_ready(other)] == [port]:
             raise NodeError(
                 f"not restarting {port}: no other process is ready, so nobody would answer "

@@ -134,8 +134,10 @@ def test_the_list_of_processes_is_what_it_was_told(tmp_path: Path) -> None:
     write(tmp_path)
     for ports in ([18001, 18002], [18003], [18001, 18002, 18003, 18004]):
         write_upstream(tmp_path, ports)
-        parameters = "max_fails=2 fail_timeout=2s"
-        assert servers(tmp_path) == [f"    server 127.0.0.1:{p} {parameters};" for p in ports]
+        assert servers(tmp_path) == [
+            *(f"    server 127.0.0.1:{port} max_fails=2 fail_timeout=2s;" for port in ports),
+            *(f"    server 127.0.0.1:{port} max_fails=0 backup;" for port in ports),
+        ]
 
 
 def test_what_an_operator_has_changed_beside_the_list_stays(tmp_path: Path) -> None:
@@ -144,18 +146,18 @@ def test_what_an_operator_has_changed_beside_the_list_stays(tmp_path: Path) -> N
     file.write_text(
         file.read_text()
         .replace("keepalive 512;", "keepalive 8;")
-        .replace("max_fails=2", "max_fails=9")
+        .replace("fail_timeout=2s", "fail_timeout=9s")
     )
     write_upstream(tmp_path, [18005])
     assert "    keepalive 8;\n" in file.read_text()
-    assert servers(tmp_path) == ["    server 127.0.0.1:18005 max_fails=9 fail_timeout=2s;"]
+    assert "    server 127.0.0.1:18005 max_fails=2 fail_timeout=9s;" in servers(tmp_path)
 
 
 def test_a_list_without_any_process_is_refused_and_the_old_one_stays(tmp_path: Path) -> None:
     write(tmp_path)
     with pytest.raises(ValueError, match="at least one"):
         write_upstream(tmp_path, [])
-    assert len(servers(tmp_path)) == 2
+    assert len(servers(tmp_path)) == 4
 
 
 def test_a_file_is_replaced_at_once_and_whole(tmp_path: Path) -> None:

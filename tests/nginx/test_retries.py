@@ -72,13 +72,13 @@ def test_a_get_that_is_broken_off_is_sent_to_the_other_process(
     assert broken.taken
 
 
-def test_a_request_is_tried_twice_at_most(
+def test_a_request_is_tried_three_times_at_most(
     make_front: MakeFront, make_upstream: MakeUpstream
 ) -> None:
-    upstreams = [make_upstream(hang_up) for _ in range(3)]
+    upstreams = [make_upstream(hang_up) for _ in range(4)]
     front = make_front(*[upstream.port for upstream in upstreams])
     check_problem(front.call("GET", "/"), 503)
-    assert sum(len(upstream.taken) for upstream in upstreams) == 2
+    assert sum(len(upstream.taken) for upstream in upstreams) == 3
 
 
 def test_a_process_that_fails_twice_is_left_alone(
@@ -89,6 +89,22 @@ def test_a_process_that_fails_twice_is_left_alone(
     for _ in range(12):
         assert front.call("GET", "/").body == b"well"
     assert len(broken.taken) == 2
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_process_that_is_left_alone_is_asked_when_no_other_can_be_reached(
+    make_front: MakeFront, make_upstream: MakeUpstream, method: str
+) -> None:
+    closing = answer(b"well", "200 OK", "Connection: close")
+    back, stopped = make_upstream(hang_up), make_upstream(closing)
+    front = make_front(back.port, stopped.port, edits=OUT_FOR_LONG)
+    for _ in range(6):
+        assert front.call("GET", "/").body == b"well"
+    assert len(back.taken) == 2
+    back.respond = answer(b"well")
+    stopped.close()
+    for _ in range(6):
+        assert front.call(method, "/", body=b"x").body == b"well"
 
 
 def test_a_process_that_hangs_keeps_its_request_and_others_are_answered(
@@ -151,4 +167,4 @@ def test_without_any_process_clients_are_told_to_come_again(
     assert answer.headers["Retry-After"] == "1"
     assert answer.headers["X-Request-Id"] == "nobody-there"
     line = front.access_line("nobody-there")
-    assert (line["http.response.status_code"], line["upstream.status"]) == (503, "502")
+    assert (line["http.response.status_code"], line["upstream.status"]) == (503, "502, 502")
