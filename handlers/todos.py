@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from app.domain.page import TodoQuery, decode_cursor
+from app.domain.page import TodoQuery
 from app.domain.todo import TodoChanges, TodoDraft, require_todo_id
 from app.services.todos import TodoService
 from handlers.base import BaseHandler, Route
@@ -51,8 +51,8 @@ class TodoListHandler(BaseHandler):
     async def get(self) -> None:
         """Answer with a page; ``Link`` and ``next_cursor`` lead to the next one."""
         asked = parse_query(self.request.query, ListParameters)
-        query = _query(asked, self.owner)
-        load = partial(_page, self.dependencies.todos, asked, query)
+        todos = self.dependencies.todos
+        load = partial(_page, todos, asked, _query(todos, asked, self.owner))
         await self.reply_from(f"v1 {asked.limit} {asked.is_finished} {asked.cursor}", load)
 
     @operation(
@@ -148,11 +148,11 @@ CREATION = Creation(
 )
 
 
-def _query(asked: ListParameters, owner: str) -> TodoQuery:
+def _query(todos: TodoService, asked: ListParameters, owner: str) -> TodoQuery:
     is_finished = None if asked.is_finished is UNSET else asked.is_finished == "true"
     after = None
     if asked.cursor is not UNSET:
-        after = decode_cursor(asked.cursor, owner=owner, is_finished=is_finished)
+        after = todos.position(asked.cursor, owner=owner, is_finished=is_finished)
     return TodoQuery(owner=owner, limit=asked.limit, is_finished=is_finished, after=after)
 
 

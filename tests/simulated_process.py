@@ -189,4 +189,4 @@ class SimulatedProcess:
     def _marked_at(self, writer: Writer) -> float:
         if self._server is None:
             return self.loop.time()
-        return self._server.marked_at(writer.write)
+        return self._server.marked_at(writer.write.name)

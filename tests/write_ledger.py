@@ -40,7 +40,7 @@ class Ledger:
         return Write("the write")
 
     async def done(self, scopes: Collection[str], write: Write) -> None:
-        assert write == "the write"
+        assert write.name == "the write"
         await self.may_be_done.wait()
         if self.done_error is not None:
             raise self.done_error

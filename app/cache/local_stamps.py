@@ -45,7 +45,7 @@ class LocalStamps:
         write = Write(next(self._names))
         for scope in scopes:
             deadline = self._monotonic() + self._mark_seconds
-            protocol.mark(self._scopes[scope], write, deadline=deadline)
+            protocol.mark(self._scopes[scope], write.name, deadline=deadline)
         return write
 
     async def done(self, scopes: Collection[str], write: Write) -> None:
@@ -53,7 +53,7 @@ class LocalStamps:
         for scope in scopes:
             protocol.done(
                 self._scopes[scope],
-                write,
+                write.name,
                 now=self._monotonic(),
                 is_settled=True,
                 stamp=next(self._names),

@@ -24,6 +24,10 @@ _LATEST_SECONDS = 1.0
 """Between a mark and its answer: a process that was stopped meanwhile would begin to write when its
 mark has little time left, or none. Half of what a mark lives longer than an operation may take."""
 
+_END_SHARE = 1 / 6
+"""Of a write's patience, for its end at least, however long it took to announce it: a Redis that is
+just back is slow."""
+
 _QUIET_SECONDS = 10.0
 """Between two warnings that writes are refused: enough to see it, too few to fill a disk."""
 
@@ -42,7 +46,7 @@ class RedisStamps:
         namespace: tells this database's scopes from those of others in the same Redis.
         operation_time: told by and told to the other processes.
         mark_seconds: longest time that a write may take between its mark and its end.
-        patience_seconds: how long a write waits for Redis.
+        patience_seconds: how long a write waits for Redis, before and after MongoDB together.
         metrics: where proofs are counted.
     """
 
@@ -111,47 +115,56 @@ class RedisStamps:
 
     async def mark(self, scopes: Collection[str]) -> Write:
         """Announce a write; see `Stamps`."""
-        write = Write(next(self._names))
+        loop = asyncio.get_running_loop()
+        begun, name = loop.time(), next(self._names)
         try:
             await self._insist(
                 lambda: [
                     self._channel.run_script(
-                        MARK, self._keys(scope), (write, self._mark_milliseconds)
+                        MARK, self._keys(scope), (name, self._mark_milliseconds)
                     )
                     for scope in scopes
                 ],
+                patience_seconds=self._patience_seconds,
                 within=_LATEST_SECONDS,
             )
         except StorageUnavailable as error:
             raise WriteNotBegun(str(error)) from None
-        return write
+        return Write(name, waited_seconds=loop.time() - begun)
 
     async def done(self, scopes: Collection[str], write: Write) -> None:
         """Say that a write has ended; see `Stamps`."""
         newest = f"{self._operation_time.newest:0{_TIME_DIGITS}}"
+        left = self._patience_seconds - write.waited_seconds
         await self._insist(
             lambda: [
                 self._channel.run_script(
                     DONE,
                     self._keys(scope),
-                    (next(self._names), self._mark_milliseconds, write, newest),
+                    (next(self._names), self._mark_milliseconds, write.name, newest),
                 )
                 for scope in scopes
-            ]
+            ],
+            patience_seconds=max(left, self._patience_seconds * _END_SHARE),
         )
 
     async def _insist(
-        self, send: Callable[[], Collection[Awaitable[Any]]], *, within: float = inf
+        self,
+        send: Callable[[], Collection[Awaitable[Any]]],
+        *,
+        patience_seconds: float,
+        within: float = inf,
     ) -> None:
         """Send commands again and again until all are answered; each may be carried out twice.
 
         Args:
             send: sends the commands.
+            patience_seconds: for the answer to all of them.
             within: seconds after which an answer is as good as none.
         """
         away = None
         try:
-            async with asyncio.timeout(self._patience_seconds):
+            async with asyncio.timeout(patience_seconds):
                 loop = asyncio.get_running_loop()
                 while True:
                     sent = loop.time()

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import hashlib
+import hmac
 import struct
 
 from msgspec import Struct
@@ -11,8 +12,6 @@ from app.domain.todo import Todo
 from app.errors import InvalidCursor
 
 # A cursor is these fields, in network byte order, and a digest over them and the owner.
-# The digest is a check against mistakes and against cursors carried to another list, not
-# a secret: a forged cursor could only name a place in the caller's own list.
 _FIELDS = struct.Struct("!Bd12s")
 _DIGEST_BYTES = 6
 _FILTERS: tuple[bool | None, ...] = (None, False, True)
@@ -42,38 +41,53 @@ class Page(Struct, frozen=True):
     next_cursor: str | None
 
 
-def encode_cursor(query: TodoQuery, last: Todo) -> str:
-    """Return the opaque cursor of the page that follows ``last`` in the query's list.
+class Cursors:
+    """Makes the cursors of lists, and knows its own.
 
-    It names a place, not a page number: it stays right while todos are added and deleted,
-    the one it was made from included, and costs one index seek at any depth.
+    Whoever could make some up could name as many places as there are numbers, each a page of its
+    own to read and to keep; and could carry one to another list.
+
+    Args:
+        key: the same in all processes, and known to nobody else; 64 bytes at most.
     """
-    fields = _FIELDS.pack(
-        _FILTERS.index(query.is_finished), last.created_at, bytes.fromhex(last.id)
-    )
-    return base64.urlsafe_b64encode(fields + _digest(fields, query.owner)).decode("ascii")
 
+    def __init__(self, key: bytes) -> None:
+        self._key = key
 
-def decode_cursor(cursor: str, *, owner: str, is_finished: bool | None) -> Position:
-    """Return the place a cursor names in this owner's list under this filter.
+    def encode(self, query: TodoQuery, last: Todo) -> str:
+        """Return the opaque cursor of the page that follows ``last`` in the query's list.
 
-    Raises:
-        InvalidCursor: not one of ours, damaged, or made for another list.
-    """
-    try:
-        raw = base64.b64decode(cursor.encode("ascii"), altchars=b"-_", validate=True)
-    except (UnicodeEncodeError, binascii.Error):
-        raise InvalidCursor from None
-    fields, digest = raw[:-_DIGEST_BYTES], raw[-_DIGEST_BYTES:]
-    if len(fields) != _FIELDS.size or digest != _digest(fields, owner):
-        raise InvalidCursor
-    filter_index, created_at, todo_id = _FIELDS.unpack(fields)
-    if filter_index != _FILTERS.index(is_finished):
-        raise InvalidCursor
-    return Position(created_at, todo_id.hex())
+        It names a place, not a page number: it stays right while todos are added and deleted,
+        the one it was made from included, and costs one index seek at any depth.
+        """
+        fields = _FIELDS.pack(
+            _FILTERS.index(query.is_finished), last.created_at, bytes.fromhex(last.id)
+        )
+        return base64.urlsafe_b64encode(fields + self._digest(fields, query.owner)).decode("ascii")
 
+    def decode(self, cursor: str, *, owner: str, is_finished: bool | None) -> Position:
+        """Return the place a cursor names in this owner's list under this filter.
 
-def _digest(fields: bytes, owner: str) -> bytes:
-    return hashlib.blake2b(
-        fields + owner.encode(), digest_size=_DIGEST_BYTES, person=b"todo cursor"
-    ).digest()
+        Raises:
+            InvalidCursor: not one of ours, damaged, or made for another list.
+        """
+        try:
+            raw = base64.b64decode(cursor.encode("ascii"), altchars=b"-_", validate=True)
+        except (UnicodeEncodeError, binascii.Error):
+            raise InvalidCursor from None
+        fields, digest = raw[:-_DIGEST_BYTES], raw[-_DIGEST_BYTES:]
+        is_ours = hmac.compare_digest(digest, self._digest(fields, owner))
+        if len(fields) != _FIELDS.size or not is_ours:
+            raise InvalidCursor
+        filter_index, created_at, todo_id = _FIELDS.unpack(fields)
+        if filter_index != _FILTERS.index(is_finished):
+            raise InvalidCursor
+        return Position(created_at, todo_id.hex())
+
+    def _digest(self, fields: bytes, owner: str) -> bytes:
+        return hashlib.blake2b(
+            fields + owner.encode(),
+            digest_size=_DIGEST_BYTES,
+            key=self._key,
+            person=b"todo cursor",
+        ).digest()

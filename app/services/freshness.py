@@ -4,12 +4,17 @@ import asyncio
 from asyncio import Future
 from collections.abc import Awaitable, Callable, Collection
 from enum import Enum
-from typing import Generic, NamedTuple, NewType, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 T = TypeVar("T")
 
-Write = NewType("Write", str)
-"""Names a write that has been announced."""
+
+class Write(NamedTuple):
+    """A write that has been announced."""
+
+    name: str
+    waited_seconds: float = 0.0
+    """What it took to announce it: its end may take only the rest of what a write may wait."""
 
 
 class OperationTime:

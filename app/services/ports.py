@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from app.domain.page import TodoQuery
+from app.domain.page import Cursors, TodoQuery
 from app.domain.todo import RevCondition, Todo, TodoChanges
 from app.services.gaps import Neighbours
 
@@ -17,6 +17,11 @@ class TodoRepository(Protocol):
     Every method may raise `StorageUnavailable`. Ids may be any text: one that is no id of ours
     names no todo.
     """
+
+    @property
+    def cursors(self) -> Cursors:
+        """Those of these todos, in all processes."""
+        ...
 
     def new_id(self) -> str:
         """Return an id that no todo has."""

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from msgspec.structs import replace
 
-from app.domain.page import Page, Position, TodoQuery, encode_cursor
+from app.domain.page import Page, Position, TodoQuery
 from app.domain.todo import (
     UNCONDITIONAL,
     RevCondition,
@@ -83,6 +83,10 @@ class TodoService:
         """
         return self._gaps.get(owner, stamp).has(todo_id)
 
+    def position(self, cursor: str, *, owner: str, is_finished: bool | None) -> Position:
+        """Return the place that a page's ``next_cursor`` names; raises as `Cursors.decode` does."""
+        return self._repository.cursors.decode(cursor, owner=owner, is_finished=is_finished)
+
     async def page(self, query: TodoQuery) -> Page:
         """Return the page of todos that the query asks for, newest first."""
         # One more than asked for tells whether a next page exists without counting.
@@ -90,7 +94,7 @@ class TodoService:
         todos = tuple(await self._repository.list(replace(query, limit=limit + 1)))
         if len(todos) <= limit:
             return Page(todos, None)
-        return Page(todos[:limit], encode_cursor(query, todos[limit - 1]))
+        return Page(todos[:limit], self._repository.cursors.encode(query, todos[limit - 1]))
 
     async def page_from(
         self, owner: str, *, start: int, limit: int, stamp: str | None

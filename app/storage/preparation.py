@@ -6,6 +6,7 @@ from pymongo.errors import OperationFailure, PyMongoError
 from app.errors import StorageUnusable
 from app.storage.adoption import adopt_ownerless
 from app.storage.collection import Collection
+from app.storage.cursor_key import shared_key
 from app.storage.indexes import INDEXES
 from app.storage.operations import storage_errors
 
@@ -14,8 +15,11 @@ from app.storage.operations import storage_errors
 _BUILD_SECONDS = 3600
 
 
-async def prepare(collection: Collection, *, owner: str) -> None:
+async def prepare(collection: Collection, *, owner: str) -> bytes:
     """Create missing indexes and adopt documents without an owner; may be repeated.
+
+    Returns:
+        The key that signs the database's cursors.
 
     Raises:
         StorageUnavailable: MongoDB is away; what was done stays done.
@@ -29,6 +33,7 @@ async def prepare(collection: Collection, *, owner: str) -> None:
             with pymongo.timeout(_BUILD_SECONDS):
                 await collection.create_indexes(list(INDEXES))
             await adopt_ownerless(collection, owner=owner)
+            return await shared_key(collection)
     except PyMongoError as error:
         raise StorageUnusable(f"MongoDB cannot be used: {_reason(error)}") from error
 

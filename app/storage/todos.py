@@ -10,7 +10,7 @@ from pymongo import ASCENDING, DESCENDING, ReturnDocument
 from pymongo.client_session import ClientSession
 from pymongo.errors import BulkWriteError, ConfigurationError
 
-from app.domain.page import Position, TodoQuery
+from app.domain.page import Cursors, Position, TodoQuery
 from app.domain.todo import RevCondition, Todo, TodoChanges
 from app.errors import RevConflict, StorageUnavailable, TodoNotFound
 from app.services.freshness import OperationTime
@@ -27,8 +27,6 @@ from app.storage.operations import (
 from app.storage.preparation import prepare
 
 T = TypeVar("T")
-
-_NOT_PREPARED = "the indexes are not in place yet"
 
 
 class MongoTodoRepository:
@@ -52,20 +50,24 @@ class MongoTodoRepository:
         self._operations = operations
         self._operation_time = operation_time
         self._new_id = new_id
-        self._is_prepared = False
+        self._cursors: Cursors | None = None
 
     async def prepare(self, *, owner: str) -> None:
         """Put the indexes in place and give documents without an owner to ``owner``.
 
-        Until this has been done all other methods raise `StorageUnavailable`: no request shall
-        walk through a whole collection.
+        Until this has been done all others raise `StorageUnavailable`: no request shall walk
+        through a whole collection.
 
         Raises:
             StorageUnavailable: MongoDB is away; call again.
             StorageUnusable: it refuses; a person has to act.
         """
-        await prepare(self._todos, owner=owner)
-        self._is_prepared = True
+        self._cursors = Cursors(await prepare(self._todos, owner=owner))
+
+    @property
+    def cursors(self) -> Cursors:
+        """Those of these todos, in all processes on the database."""
+        return self._require_prepared()
 
     def new_id(self) -> str:
         """Return an id that no todo has."""
@@ -170,8 +172,7 @@ class MongoTodoRepository:
 
         Asks past the gate: a process that has much to do is not one that is not well.
         """
-        if not self._is_prepared:
-            raise StorageUnavailable(_NOT_PREPARED)
+        self._require_prepared()
         with storage_errors():
             await self._todos.database.command("ping")
 
@@ -184,8 +185,7 @@ class MongoTodoRepository:
     async def _run(
         self, name: str, start: Callable[..., Awaitable[T]], session: ClientSession | None = None
     ) -> T:
-        if not self._is_prepared:
-            raise StorageUnavailable(_NOT_PREPARED)
+        self._require_prepared()
         session = session or self._session()
 
         async def start_with_sessions() -> T:
@@ -202,6 +202,11 @@ class MongoTodoRepository:
         # Not where it failed: the thread of an operation that was given up may still use it.
         session.end_session()
         return result
+
+    def _require_prepared(self) -> Cursors:
+        if self._cursors is None:
+            raise StorageUnavailable("the indexes are not in place yet")
+        return self._cursors
 
     def _drop_connections(self) -> None:
         client = self._todos.database.client.delegate

@@ -47,7 +47,7 @@ async def deadlines(stamps: RedisStamps, scope: str = SCOPE) -> dict[bytes, int]
 
 async def expire(stamps: RedisStamps, write: Write, scope: str = SCOPE) -> None:
     """Move a mark's deadline into the past."""
-    await stamps._channel.call("HSET", stamps._keys(scope)[1], write, 1)
+    await stamps._channel.call("HSET", stamps._keys(scope)[1], write.name, 1)
 
 
 # --- Proofs
@@ -111,7 +111,7 @@ async def test_a_write_marks_all_its_scopes(two: OpenTwo) -> None:
 async def test_a_mark_counts_for_as_long_as_a_write_may_take(two: OpenTwo) -> None:
     one, another = await two()
     write = await one.mark([SCOPE])
-    left = (await deadlines(one))[write.encode()]
+    left = (await deadlines(one))[write.name.encode()]
     assert MARK_SECONDS - 5 < left / 1000 <= MARK_SECONDS
     await expire(one, write)
     assert await prove(another, SCOPE) is not None
@@ -123,7 +123,7 @@ async def test_a_mark_that_has_passed_does_not_take_an_open_one_with_it(two: Ope
     dead, alive = await one.mark([SCOPE]), await another.mark([SCOPE])
     await expire(one, dead)
     assert await prove(one, SCOPE) is None
-    assert list(await deadlines(one)) == [alive.encode()]
+    assert list(await deadlines(one)) == [alive.name.encode()]
 
 
 async def test_a_write_that_ends_after_its_deadline_ends_the_stamp_given_meanwhile(

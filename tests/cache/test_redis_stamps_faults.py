@@ -201,6 +201,19 @@ async def test_a_write_waits_for_redis_and_not_for_ever(
     assert PATIENCE_SECONDS <= perf_counter() - started < PATIENCE_SECONDS + MARGIN_SECONDS
 
 
+async def test_a_write_that_had_to_wait_before_waits_the_less_after(
+    open_stamps: OpenStamps, own_redis: OwnRedis, told_away: None, expect_log: ExpectLog
+) -> None:
+    expect_log(REFUSING)
+    own_redis.kill()
+    stamps = await open_stamps(own_redis.url, patience_seconds=PATIENCE_SECONDS)
+    for waited, left in ((PATIENCE_SECONDS / 2, PATIENCE_SECONDS / 2), (9.0, PATIENCE_SECONDS / 6)):
+        started = perf_counter()
+        with pytest.raises(StorageUnavailable):
+            await stamps.done([SCOPE], Write("write", waited_seconds=waited))
+        assert left <= perf_counter() - started < PATIENCE_SECONDS
+
+
 async def test_a_write_does_not_wait_longer_for_a_redis_that_hangs(
     open_stamps: OpenStamps, own_redis: OwnRedis, expect_log: ExpectLog
 ) -> None:
@@ -223,7 +236,7 @@ async def test_a_write_goes_on_when_redis_is_back_in_time(
     assert not ended
     own_redis.start()
     write = await marking
-    assert await stamps._channel.call("HEXISTS", stamps._keys(SCOPE)[1], write) == 1
+    assert await stamps._channel.call("HEXISTS", stamps._keys(SCOPE)[1], write.name) == 1
 
 
 async def test_a_redis_that_refuses_writes_lets_no_write_be_announced_and_the_log_says_why(
@@ -245,5 +258,5 @@ async def test_a_mark_whose_answer_is_heard_late_is_made_anew(open_stamps: OpenS
     time.sleep(1.1)  # noqa: ASYNC251 - the loop stands still, as that of a stopped process.
     write = await marking
     now, _ = await stamps._channel.call("TIME")
-    deadline = await stamps._channel.call("HGET", stamps._keys(SCOPE)[1], write)
+    deadline = await stamps._channel.call("HGET", stamps._keys(SCOPE)[1], write.name)
     assert int(deadline) / 1000 > int(now) + MARK_SECONDS - 1.0

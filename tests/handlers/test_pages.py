@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from app.domain.page import Cursors, TodoQuery
 from app.domain.todo import Todo
 
 pytestmark = pytest.mark.gen_test
@@ -206,3 +207,17 @@ async def test_a_cursor_with_any_bit_flipped_is_400(api, repository):
         damaged = base64.urlsafe_b64encode(number.to_bytes(len(raw), "big")).decode()
         answer = await api.call("GET", f"/v1/todos?cursor={damaged}")
         assert (answer.status, *answer.wrong) == (400, "cursor", "invalid_cursor")
+
+
+async def test_a_cursor_that_somebody_made_up_is_400(api, repository):
+    await store(repository)
+    made_up = Cursors(b"a guess").encode(TodoQuery(owner="public", limit=5), make_todos()[7])
+    answer = await api.call("GET", f"/v1/todos?cursor={made_up}")
+    assert (answer.status, *answer.wrong) == (400, "cursor", "invalid_cursor")
+
+
+async def test_a_cursor_of_one_process_leads_on_in_another(api, other, repository):
+    stored = await store(repository)
+    _, following = await page(api, "/v1/todos?limit=5")
+    ids, _ = await page(other.api, following)
+    assert ids == stored[5:10]

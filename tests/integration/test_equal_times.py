@@ -6,7 +6,7 @@ from many_todos import NOW
 from profiler import name_of, profile
 from todo_service import make_service
 
-from app.domain.page import Position, TodoQuery, decode_cursor
+from app.domain.page import Position, TodoQuery
 from app.domain.todo import PUBLIC_OWNER, Todo
 from app.resources import Resources
 from app.services.todos import TodoService
@@ -42,10 +42,10 @@ async def fill(repository: MongoTodoRepository) -> list[str]:
     return sorted((todo.id for todo in todos), reverse=True)
 
 
-def query_after(cursor: str | None, *, is_finished: bool | None) -> TodoQuery:
+def query_after(service: TodoService, cursor: str | None, *, is_finished: bool | None) -> TodoQuery:
     after: Position | None = None
     if cursor is not None:
-        after = decode_cursor(cursor, owner=PUBLIC_OWNER, is_finished=is_finished)
+        after = service.position(cursor, owner=PUBLIC_OWNER, is_finished=is_finished)
     return TodoQuery(owner=PUBLIC_OWNER, limit=LIMIT, is_finished=is_finished, after=after)
 
 
@@ -56,7 +56,7 @@ async def walk(
     seen: list[str] = []
     cursor = None
     for _ in range(pages):
-        page = await service.page(query_after(cursor, is_finished=is_finished))
+        page = await service.page(query_after(service, cursor, is_finished=is_finished))
         seen += [todo.id for todo in page.items]
         cursor = page.next_cursor
         if cursor is None:
@@ -80,7 +80,7 @@ async def test_a_deep_page_among_todos_of_one_instant_looks_at_its_own_and_no_ot
     _, cursor = await walk(service, is_finished=is_finished, pages=depth)
     entries = await profile(
         resources,
-        lambda: service.page(query_after(cursor, is_finished=is_finished)),
+        lambda: service.page(query_after(service, cursor, is_finished=is_finished)),
     )
     assert [name_of(entry) for entry in entries] == ["find"]
     (entry,) = entries

@@ -33,6 +33,7 @@ CALLS: dict[str, Callable[[Repository], Awaitable[object]]] = {
 }
 REQUESTS = [
     ("GET", "/v1/todos", None),
+    ("GET", "/v1/todos?cursor=AA", None),
     ("POST", "/v1/todos", {"content": "x"}),
     ("GET", f"/v1/todos/{KNOWN_ID}", None),
     ("PATCH", f"/v1/todos/{KNOWN_ID}", {"content": "x"}),
@@ -72,7 +73,7 @@ async def test_every_method_is_storage_unavailable_and_sends_nothing(
 
 def test_the_methods_are_all_that_there_are():
     methods = {name for name in vars(Repository) if not name.startswith("_")}
-    assert methods - {"prepare", "new_id"} == CALLS.keys()
+    assert methods - {"prepare", "new_id", "cursors"} == CALLS.keys()
 
 
 @pytest.mark.parametrize(
