@@ -38,10 +38,11 @@ class Node:
         """The ports of the service's processes at first."""
         return range(self.first_port, self.first_port + PROCESSES)
 
-    def up(self) -> subprocess.CompletedProcess[str]:
+    def up(self, *flags: str) -> subprocess.CompletedProcess[str]:
         """Start it."""
         return self.run(
             "up",
+            *flags,
             f"--processes={PROCESSES}",
             f"--port={self.port}",
             f"--tls-port={self.tls_port}",

@@ -12,6 +12,7 @@ from app.node.nginx import Ports
 from app.node.rolling import READY_SECONDS, is_ready, restart
 from app.node.scaling import scale
 from app.node.supervisor import Supervisor
+from app.settings_row import redact
 
 _MOST_PROCESSES = 64
 _STOP_SECONDS = 90.0
@@ -38,12 +39,19 @@ def up(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         parser.add_argument(
             flag, type=int, default=default, metavar="PORT", help=f"{what} (default {default})"
         )
+    for flag, what in (
+        ("--mongo-uri", "MongoDB elsewhere (default: a replica set on this node)"),
+        ("--redis-url", "Redis elsewhere (default: one on this node)"),
+    ):
+        parser.add_argument(flag, metavar="ADDRESS", help=what)
     given = parser.parse_args(arguments)
     plan = Plan(
         processes=given.processes,
         nginx=Ports(http=given.port, tls=given.tls_port, redirect=given.redirect_port),
         first_port=given.first_port,
         first_mongo_port=given.first_mongo_port,
+        given_mongo_uri=given.mongo_uri,
+        given_redis_url=given.redis_url,
     )
     layout = _layout(given)
     start(layout, plan, environment=environment, say=_say)
@@ -53,7 +61,7 @@ def up(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         f"  node     {layout.folder}\n"
         f"  logs     {layout.log}\n"
         f"  metrics  http://127.0.0.1:{plan.ports[0]}/metrics, one for each process\n"
-        f"  MongoDB  {plan.mongo_uri}\n"
+        f"  MongoDB  {redact(plan.mongo_uri)}\n"
         "  then     run.py status, restart, scale N, logs, down"
     )
     return 0

@@ -24,7 +24,7 @@ _POLL_SECONDS = 0.05
 _LONGEST_SOCKET = 107
 """Bytes of the path of a Unix socket (unix(7))."""
 
-_COPIED = ("supervisord.conf", "redis.conf", "mongod.conf", "programs/redis.conf")
+_COPIED = ("supervisord.conf", "redis.conf", "mongod.conf", "programs/nginx.conf")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +35,11 @@ class Plan:
     nginx: Ports
     first_port: int
     first_mongo_port: int
+    given_mongo_uri: str | None = None
+    """Of a MongoDB elsewhere; without it the node has a replica set of its own."""
+
+    given_redis_url: str | None = None
+    """Of a Redis elsewhere; without it the node has its own."""
 
     @property
     def ports(self) -> Sequence[int]:
@@ -43,12 +48,16 @@ class Plan:
 
     @property
     def mongo_ports(self) -> Sequence[int]:
-        """The ports of the members of the replica set."""
+        """The ports of the members of the node's replica set."""
+        if self.given_mongo_uri is not None:
+            return ()
         return range(self.first_mongo_port, self.first_mongo_port + _MEMBERS)
 
     @property
     def mongo_uri(self) -> str:
         """Where the service finds its database."""
+        if self.given_mongo_uri is not None:
+            return self.given_mongo_uri
         members = ",".join(f"127.0.0.1:{port}" for port in self.mongo_ports)
         return f"mongodb://{members}/todo?replicaSet=todo"
 
@@ -74,8 +83,9 @@ def start(layout: Layout, plan: Plan, *, environment: Mapping[str, str], say: Sa
     say(f"starting supervisord on {layout.supervisord}")
     _start_supervisord(layout, environment)
     _wait_for(supervisor, layout)
-    say("starting MongoDB: a replica set of three")
-    initiate(plan.mongo_ports)
+    if plan.mongo_ports:
+        say("starting MongoDB: a replica set of three")
+        initiate(plan.mongo_ports)
     for port in plan.ports:
         seconds = wait_until_ready(supervisor, port)
         say(f"{port}: ready after {seconds:.1f} s")
@@ -96,11 +106,12 @@ def lay_out(layout: Layout, plan: Plan) -> None:
         write_program(layout, "mongod-PORT", port)
     for port in plan.ports:
         write_program(layout, process_name("PORT"), port)
-    shutil.copyfile(HOME / "conf/programs/nginx.conf", layout.programs / "nginx.conf")
+    redis_url = plan.given_redis_url
+    if redis_url is None:
+        shutil.copyfile(HOME / "conf/programs/redis.conf", layout.programs / "redis.conf")
+        redis_url = f"unix://{quote(str(layout.run))}/redis.sock"
     settings = (HOME / "conf/node.todo.conf").read_text(encoding="utf-8")
-    addresses = (
-        f"mongo_uri = {plan.mongo_uri}\nredis_url = unix://{quote(str(layout.run))}/redis.sock\n"
-    )
+    addresses = f"mongo_uri = {plan.mongo_uri}\nredis_url = {redis_url}\n"
     (layout.conf / "todo.conf").write_text(settings + addresses, encoding="utf-8")
     write_configuration(layout.conf / "nginx", ports=plan.nginx, app_ports=plan.ports)
     make_certificate(layout.conf / "nginx")

@@ -1,0 +1,46 @@
+"""A node whose MongoDB and Redis are elsewhere."""
+
+import json
+import urllib.request
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import pytest
+from nodes import Node
+from pymongo import MongoClient
+
+MakeNode = Callable[..., AbstractContextManager[Node]]
+
+
+def test_it_runs_none_of_its_own_and_serves_their_todos(
+    make_node: MakeNode, mongo_uri: str, redis_url: str
+) -> None:
+    with make_node(f"--mongo-uri={mongo_uri}", f"--redis-url={redis_url}") as node:
+        running = [line.split()[0] for line in node.run("status").stdout.splitlines()]
+        assert running == ["nginx", *(f"todo-{port}" for port in node.ports)]
+        body = json.dumps({"content": "elsewhere"}).encode()
+        headers = {"Content-Type": "application/json"}
+        address = f"http://127.0.0.1:{node.port}/v1/todos"
+        with urllib.request.urlopen(urllib.request.Request(address, body, headers)) as answer:
+            assert answer.status == 201
+    with MongoClient(mongo_uri) as client:
+        assert client.get_default_database().todos.find_one()["content"] == "elsewhere"
+
+
+@pytest.mark.parametrize(
+    ("flag", "reason"),
+    [
+        ("--mongo-uri=mongodb://", "mongo_uri cannot be used"),
+        ("--redis-url=http://example.org", "redis_url"),
+    ],
+)
+def test_an_address_that_cannot_be_used_is_named(
+    make_node: MakeNode, mongo_uri: str, redis_url: str, flag: str, reason: str
+) -> None:
+    good = (f"--mongo-uri={mongo_uri}", f"--redis-url={redis_url}")
+    with (
+        pytest.raises(AssertionError, match=reason) as failed,
+        make_node(*good, flag),
+    ):
+        pass
+    assert "does not come up" in str(failed.value)
