@@ -98,12 +98,19 @@ freeze: $(VENV)/test ## Write the installed versions to conf/constraints.txt
 	mv $(VENV)/freeze conf/constraints.txt
 
 .PHONY: bench
-bench: $(VENV)/test ## Compare the HTTP core with nginx and other servers, about 12 min (FLAGS="...")
+bench: bench-http bench-cache bench-stack ## All three comparisons, about 40 min
+
+.PHONY: bench-http
+bench-http: $(VENV)/test ## Compare the HTTP core with nginx and other servers, about 12 min (FLAGS="...")
 	$(BIN)/python -m benchmarks.http $(FLAGS)
 
 .PHONY: bench-cache
 bench-cache: $(VENV)/test ## Compare the whole service with peers, about 14 min (FLAGS="...")
 	$(BIN)/python -m benchmarks.cache $(FLAGS)
+
+.PHONY: bench-stack
+bench-stack: packages $(VENV)/test ## Compare the whole stack with the founding article's, about 10 min (FLAGS="...")
+	$(BIN)/python -m benchmarks.stack $(FLAGS)
 
 .PHONY: bench-ladder
 bench-ladder: $(VENV)/test ## Repeat the founding article's steps, about 1 min

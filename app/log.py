@@ -5,11 +5,12 @@ stream; a record's ``fields`` (a dict given as ``extra={"fields": ...}``) become
 JSON object. Everything goes to standard error.
 """
 
+import asyncio
 import logging
 import sys
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TextIO
 
 import msgspec
 
@@ -41,7 +42,7 @@ def configure_logging(*, level: str, log_format: str, access_log: bool) -> None:
     on_terminal = sys.stderr.isatty()
     if log_format == "auto":
         log_format = "console" if on_terminal else "json"
-    handler = logging.StreamHandler(sys.stderr)
+    handler = TurnHandler(sys.stderr)
     handler.setFormatter(
         JsonFormatter() if log_format == "json" else ConsoleFormatter(colour=on_terminal)
     )
@@ -49,11 +50,58 @@ def configure_logging(*, level: str, log_format: str, access_log: bool) -> None:
     root.handlers = [handler]
     root.setLevel(level.upper())
     access.disabled = not access_log
+    _make_records_cheap()
     logging.captureWarnings(capture=True)  # Python's warnings are lines like all others.
     # The driver's own log of every command and heartbeat is for debugging the driver.
     logging.getLogger("pymongo").setLevel(logging.WARNING)
     # "Using selector: ..." at every start.
     logging.getLogger("asyncio").setLevel(max(logging.INFO, root.level))
+
+
+def _make_records_cheap() -> None:
+    """Leave out of records what no line shows (Python's Logging HOWTO, "Optimization")."""
+    logging._srcfile = None  # noqa: SLF001 - as it says there.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+
+
+class TurnHandler(logging.StreamHandler[TextIO]):
+    """Writes what was logged in one turn of the event loop at once.
+
+    A system call for each line costs this process as much as the line, and whoever reads the pipe
+    (supervisord) even more. Warnings, and what is logged outside of a loop, are written at once.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a record's line until the loop's next turn."""
+        try:
+            self._lines.append(self.format(record))
+        except Exception:  # noqa: BLE001 - as logging's own handlers: a line shall break nothing.
+            self.handleError(record)
+            return
+        if record.levelno >= logging.WARNING:
+            self.flush()
+        elif len(self._lines) == 1:
+            try:
+                asyncio.get_running_loop().call_soon(self.flush)
+            except RuntimeError:  # No loop runs in this thread.
+                self.flush()
+
+    def flush(self) -> None:
+        """Write the lines that are kept; they are lost where that fails, as on a full disk."""
+        self.acquire()
+        try:
+            lines, self._lines = self._lines, []
+            if lines:
+                self.stream.write("\n".join([*lines, ""]))
+                self.stream.flush()
+        except (OSError, ValueError):  # ValueError: it is closed.
+            pass
+        finally:
+            self.release()
 
 
 def shorten(text: str) -> str:

@@ -38,8 +38,14 @@ class Load:
     at_most_connections_too: bool = True
     """Measured at every number of connections, not only at the least."""
 
-    def command(self, *, cpu: int, connections: int, port: int) -> list[str]:
-        """Return the command line of wrk, to which its duration must be added."""
+    def command(self, *, cpu: int | str, connections: int, port: int) -> list[str]:
+        """Return the command line of wrk, to which its duration must be added.
+
+        Args:
+            cpu: where wrk runs; several as taskset reads them (``0,1``).
+            connections: how many it keeps.
+            port: of the system on 127.0.0.1.
+        """
         command = [find_program("taskset"), "-c", str(cpu), find_program("wrk"), "-t1", "--latency"]
         command += [f"-c{connections}", f"http://127.0.0.1:{port}{TARGET}"]
         if self.pages == 1 and self.writes == 0:

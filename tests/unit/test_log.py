@@ -1,5 +1,7 @@
 """A record is one line whatever a client sent, and says what happened for whom."""
 
+import asyncio
+import errno
 import io
 import json
 import logging
@@ -10,6 +12,8 @@ import pytest
 
 from app import log
 from app.log import ConsoleFormatter, JsonFormatter, configure_logging, shorten
+
+pytestmark = pytest.mark.gen_test
 
 NASTY = [
     *("\r\n", "\n", "\r", "\x1b[31m", "\0", "\x7f", "\x9b", "\x85", "\u2028", "\u2029", "\u202e"),
@@ -56,6 +60,8 @@ def configured(monkeypatch):
     def configure(stream=None, **options):
         stream = io.StringIO() if stream is None else stream
         monkeypatch.setattr(sys, "stderr", stream)
+        for name in ("_srcfile", "logThreads", "logProcesses", "logMultiprocessing"):
+            monkeypatch.setattr(logging, name, getattr(logging, name))
         options = {"level": "info", "log_format": "auto", "access_log": True} | options
         configure_logging(**options)
         return stream
@@ -207,3 +213,73 @@ def test_the_drivers_chatter_is_not_shown(configured):
     logging.getLogger("pymongo.command").info("a command")
     logging.getLogger("asyncio").debug("Using selector")
     assert written.getvalue() == ""
+
+
+# --- When lines are written
+
+
+class Pieces(io.StringIO):
+    """Notes what is written at once."""
+
+    def __init__(self):
+        super().__init__()
+        self.pieces = []
+
+    def write(self, text):
+        self.pieces.append(text.splitlines())
+        return super().write(text)
+
+
+def events(pieces):
+    return [[json.loads(line)["event"] for line in piece] for piece in pieces]
+
+
+async def test_the_lines_of_a_turn_of_the_loop_are_written_at_once(configured):
+    written = configured(Pieces())
+    for event in "abc":
+        log.access.info(event)
+    assert written.pieces == []
+    await asyncio.sleep(0)
+    log.access.info("d")
+    await asyncio.sleep(0)
+    assert events(written.pieces) == [["a", "b", "c"], ["d"]]
+
+
+async def test_a_warning_is_written_at_once_and_what_came_before_it(configured):
+    written = configured(Pieces())
+    log.access.info("before")
+    logging.getLogger("app").warning("look")
+    log.access.info("after")
+    assert events(written.pieces) == [["before", "look"]]
+    await asyncio.sleep(0)
+    assert events(written.pieces) == [["before", "look"], ["after"]]
+
+
+async def test_a_line_of_another_thread_waits_for_no_loop(configured):
+    written = configured(Pieces())
+    await asyncio.to_thread(logging.getLogger("app").info, "from a thread")
+    assert events(written.pieces) == [["from a thread"]]
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "disk full"), BrokenPipeError()])
+async def test_a_log_that_cannot_be_written_breaks_nothing(configured, error):
+    class Full(Pieces):
+        def flush(self):
+            if not self.closed:
+                raise error
+
+    written = configured(Full())
+    logging.getLogger("app").warning("lost")
+    log.access.info("lost, too")
+    await asyncio.sleep(0)
+    written.flush = lambda: None
+    logging.getLogger("app").warning("kept")
+    assert "kept" in written.getvalue()
+
+
+async def test_what_is_kept_is_written_when_the_process_ends(configured):
+    written = configured(Pieces())
+    log.access.info("last words")
+    assert written.pieces == []
+    logging.getLogger().handlers[0].flush()  # As logging.shutdown() does.
+    assert events(written.pieces) == [["last words"]]
