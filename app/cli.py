@@ -270,7 +270,10 @@ def _on_node(name: str, arguments: Sequence[str]) -> int:
         raise CommandError(
             f"{error.name} is missing: pip install 'tornado-todo[node]' brings it"
         ) from error
-    return COMMANDS[name](arguments, os.environ)
+    try:
+        return COMMANDS[name](arguments, os.environ)
+    except OSError as error:
+        raise CommandError(f"{error.filename or name}: {error.strerror or error}") from error
 
 
 _NODE_COMMANDS = ("up", "status", "restart", "scale", "logs", "down")

@@ -38,7 +38,15 @@ class Node:
         """The ports of the service's processes at first."""
         return range(self.first_port, self.first_port + PROCESSES)
 
-    def up(self, *flags: str) -> subprocess.CompletedProcess[str]:
+    @property
+    def all_ports(self) -> tuple[int, int, int, int, int]:
+        """Its ports as its fields have them."""
+        return (
+            *(self.port, self.tls_port, self.redirect_port),
+            *(self.first_port, self.first_mongo_port),
+        )
+
+    def up(self, *flags: str, check: bool = True) -> "Finished":
         """Start it."""
         return self.run(
             "up",
@@ -49,6 +57,7 @@ class Node:
             f"--redirect-port={self.redirect_port}",
             f"--first-port={self.first_port}",
             f"--first-mongo-port={self.first_mongo_port}",
+            check=check,
         )
 
     def run(self, command: str, *arguments: str, check: bool = True) -> "Finished":

@@ -1,8 +1,7 @@
 """The commands of `run.py` that work on a node."""
 
 import os
-import time
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -11,12 +10,11 @@ from app.node.layout import Layout, NodeError
 from app.node.nginx import Ports
 from app.node.rolling import READY_SECONDS, is_ready, restart
 from app.node.scaling import scale
+from app.node.stopping import stop
 from app.node.supervisor import Supervisor
 from app.settings_row import redact
 
 _MOST_PROCESSES = 64
-_STOP_SECONDS = 90.0
-_POLL_SECONDS = 0.1
 
 
 def up(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
@@ -43,7 +41,7 @@ def up(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         ("--mongo-uri", "MongoDB elsewhere (default: a replica set on this node)"),
         ("--redis-url", "Redis elsewhere (default: one on this node)"),
     ):
-        parser.add_argument(flag, metavar="ADDRESS", help=what)
+        parser.add_argument(flag, type=_address, metavar="ADDRESS", help=what)
     given = parser.parse_args(arguments)
     plan = Plan(
         processes=given.processes,
@@ -53,8 +51,10 @@ def up(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         given_mongo_uri=given.mongo_uri,
         given_redis_url=given.redis_url,
     )
-    layout = _layout(given)
-    start(layout, plan, environment=environment, say=_say)
+    layout = Layout(given.node.resolve())
+    layout.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with layout.locked():
+        start(layout, plan, environment=environment, say=_say)
     print(
         f"Todos on http://127.0.0.1:{given.port} and https://127.0.0.1:{given.tls_port} "
         f"({given.processes} processes)\n"
@@ -69,14 +69,20 @@ def up(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
 
 def status(arguments: Sequence[str], _environment: Mapping[str, str]) -> int:
     """Print what runs; the exit code is 1 if something does not, or is not ready."""
-    layout, supervisor = _node(_parser("status", "Show what runs on the node."), arguments)
+    layout = _layout(_parser("status", "Show what runs on the node."), arguments)
+    layout.require_own()
+    supervisor = Supervisor(layout.socket)
     is_well = True
+    processes = supervisor.processes()
     ready = {f"todo-{port}": is_ready(port) for port in layout.ports}
-    for process in supervisor.processes():
-        word = {True: "ready", False: "NOT READY", None: ""}[ready.get(process.name)]
+    for process in processes:
+        # One of the service that is ready has run for less than `startsecs`, at worst.
+        is_up = process.state in ("RUNNING", "STARTING") and ready.get(
+            process.name, process.state == "RUNNING"
+        )
+        word = "" if process.name not in ready else "ready" if is_up else "NOT READY"
         print(f"{process.name:16} {process.state:10} {word:10} {process.description}")
-        # One that is ready has run for less than `startsecs`, at worst.
-        is_well = is_well and ready.get(process.name, process.state == "RUNNING")
+        is_well = is_well and is_up
     return 0 if is_well else 1
 
 
@@ -91,8 +97,10 @@ def restart_processes(arguments: Sequence[str], _environment: Mapping[str, str])
         help="for each to become ready (default %(default)g)",
     )
     given = parser.parse_args(arguments)
-    layout = _layout(given)
-    restart(Supervisor(layout.socket), layout.ports, say=_say, ready_seconds=given.ready_seconds)
+    layout = Layout(given.node.resolve())
+    with layout.locked():
+        supervisor = Supervisor(layout.socket)
+        restart(supervisor, layout.ports, say=_say, ready_seconds=given.ready_seconds)
     return 0
 
 
@@ -101,14 +109,16 @@ def scale_processes(arguments: Sequence[str], _environment: Mapping[str, str]) -
     parser = _parser("scale", "Change the number of the service's processes.")
     parser.add_argument("processes", type=_processes, metavar="N", help="how many shall run")
     given = parser.parse_args(arguments)
-    layout = _layout(given)
-    scale(layout, Supervisor(layout.socket), given.processes, say=_say)
+    layout = Layout(given.node.resolve())
+    with layout.locked():
+        scale(layout, Supervisor(layout.socket), given.processes, say=_say)
     return 0
 
 
 def logs(arguments: Sequence[str], _environment: Mapping[str, str]) -> int:
     """Show the ends of all logs, and what is added, until Ctrl-C."""
-    layout = _layout(_parser("logs", "Follow the logs of the node.").parse_args(arguments))
+    layout = _layout(_parser("logs", "Follow the logs of the node."), arguments)
+    layout.require_own()
     files = sorted(layout.log.glob("*.log"))
     if not files:
         raise NodeError(f"there are no logs in {layout.log}")
@@ -117,13 +127,13 @@ def logs(arguments: Sequence[str], _environment: Mapping[str, str]) -> int:
 
 def down(arguments: Sequence[str], _environment: Mapping[str, str]) -> int:
     """Stop everything; data and logs stay."""
-    layout, supervisor = _node(_parser("down", "Stop the node; its data stays."), arguments)
-    supervisor.shut_down()
-    deadline = time.monotonic() + _STOP_SECONDS
-    while layout.socket.exists():
-        if time.monotonic() > deadline:
-            raise NodeError(f"it still runs after {_STOP_SECONDS:g} s: see {layout.log}")
-        time.sleep(_POLL_SECONDS)
+    layout = _layout(_parser("down", "Stop the node; its data stays."), arguments)
+    with layout.locked():
+        supervisor = Supervisor(layout.socket)
+        if not layout.pids():
+            supervisor.processes()  # Which says that there is none.
+        _say("stopping; requests in flight may take half a minute")
+        stop(layout, supervisor)
     print(f"stopped; the data is in {layout.folder}")
     return 0
 
@@ -140,19 +150,21 @@ def _parser(name: str, description: str) -> ArgumentParser:
     return parser
 
 
-def _node(parser: ArgumentParser, arguments: Sequence[str]) -> tuple[Layout, Supervisor]:
-    layout = _layout(parser.parse_args(arguments))
-    return layout, Supervisor(layout.socket)
-
-
-def _layout(given: Namespace) -> Layout:
-    return Layout(given.node.resolve())
+def _layout(parser: ArgumentParser, arguments: Sequence[str]) -> Layout:
+    return Layout(parser.parse_args(arguments).node.resolve())
 
 
 def _processes(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= _MOST_PROCESSES:
         raise ArgumentTypeError(f"must be between 1 and {_MOST_PROCESSES}, not {text!r}")
     return int(text)
+
+
+def _address(text: str) -> str:
+    if text in ("", "none", "embedded"):
+        # Processes that do not share both would show different todos, or old ones.
+        raise ArgumentTypeError(f"must be an address that all processes share, not {text!r}")
+    return text
 
 
 def _say(text: str) -> None:

@@ -1,12 +1,14 @@
 """Lays a node out and starts it."""
 
+import http.client
 import os
+import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -14,17 +16,27 @@ from urllib.parse import quote
 from app.embedded.binaries import MONGOD, REDIS_SERVER, find_binary
 from app.node.layout import HOME, Layout, NodeError, process_name
 from app.node.nginx import Ports, make_certificate, write_configuration
+from app.node.ports import require_usable
 from app.node.replica_set import initiate
-from app.node.rolling import Say, wait_until_ready
+from app.node.rolling import Say, last_lines, wait_until_ready
+from app.node.stopping import stop
 from app.node.supervisor import Supervisor
 
 _MEMBERS = 3
 _SUPERVISORD_SECONDS = 10.0
-_POLL_SECONDS = 0.05
+_RUNNING_SECONDS = 30.0
+_POLL_SECONDS = 0.1
 _LONGEST_SOCKET = 107
 """Bytes of the path of a Unix socket (unix(7))."""
 
-_COPIED = ("supervisord.conf", "redis.conf", "mongod.conf", "programs/nginx.conf")
+_SPECIAL = re.compile(r"[%\[\]*?]")
+"""What supervisord reads as a pattern or as a variable."""
+
+_MARK = "# Written by run.py up, which writes it anew each time.\n"
+_COPIED = (
+    *("supervisord.conf", "redis.conf", "mongod.conf", "start-nginx"),
+    "programs/nginx.conf",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,9 +73,26 @@ class Plan:
         members = ",".join(f"127.0.0.1:{port}" for port in self.mongo_ports)
         return f"mongodb://{members}/todo?replicaSet=todo"
 
+    def by_flag(self) -> Mapping[str, int]:
+        """Return all ports by the flags that name them."""
+        return {
+            "--port": self.nginx.http,
+            "--tls-port": self.nginx.tls,
+            "--redirect-port": self.nginx.redirect,
+            **{_numbered("--first-port", at): port for at, port in enumerate(self.ports)},
+            **{
+                _numbered("--first-mongo-port", at): port
+                for at, port in enumerate(self.mongo_ports)
+            },
+        }
+
+
+def _numbered(flag: str, number: int) -> str:
+    return f"{flag} + {number}" if number else flag
+
 
 def start(layout: Layout, plan: Plan, *, environment: Mapping[str, str], say: Say) -> None:
-    """Write the node's configuration, start everything and return when all processes are ready.
+    """Write the node's configuration, start everything and return when all of it answers.
 
     Args:
         layout: where the node is.
@@ -72,34 +101,53 @@ def start(layout: Layout, plan: Plan, *, environment: Mapping[str, str], say: Sa
         say: told what happens.
 
     Raises:
-        NodeError: a program is missing, a port is taken, or something does not come up.
+        NodeError: a program is missing, a port is taken, or something does not come up; then
+            nothing of it goes on running.
     """
     supervisor = Supervisor(layout.socket)
     if supervisor.is_running:
         raise NodeError(f"the node in {layout.folder} runs already: see run.py status")
-    environment = _with_programs(environment)
-    _check_ports(plan)
+    if left := layout.pids():
+        pids = ", ".join(map(str, left))
+        raise NodeError(f"supervisord has ended, but not all of the node: run.py down ends {pids}")
+    environment = environment_of_programs(environment, plan)
+    require_usable(plan.by_flag())
     lay_out(layout, plan)
-    say(f"starting supervisord on {layout.supervisord}")
-    _start_supervisord(layout, environment)
-    _wait_for(supervisor, layout)
-    if plan.mongo_ports:
-        say("starting MongoDB: a replica set of three")
-        initiate(plan.mongo_ports)
-    for port in plan.ports:
-        seconds = wait_until_ready(supervisor, port)
-        say(f"{port}: ready after {seconds:.1f} s")
+    with _all_or_nothing(layout, supervisor, say):
+        say(f"starting supervisord on {layout.supervisord}")
+        _start_supervisord(layout, environment)
+        _wait_for(supervisor, layout)
+        if plan.mongo_ports:
+            say("starting MongoDB: a replica set of three")
+            initiate(plan.mongo_ports)
+        for port in plan.ports:
+            seconds = wait_until_ready(supervisor, port)
+            say(f"{port}: ready after {seconds:.1f} s")
+        _wait_until_all_run(supervisor)
+        _ask_nginx(plan.nginx.http)
+
+
+@contextmanager
+def _all_or_nothing(layout: Layout, supervisor: Supervisor, say: Say) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        say("stopping what was started")
+        stop(layout, supervisor)
+        raise
 
 
 def lay_out(layout: Layout, plan: Plan) -> None:
-    """Write the node's folder, all that is in its `conf` anew."""
-    if len(os.fsencode(layout.socket)) > _LONGEST_SOCKET:
-        raise NodeError(f"{layout.socket} is too long for a socket: choose another --node")
-    if layout.conf.exists():
-        shutil.rmtree(layout.conf)
+    """Write the node's folder: all that is in its `conf` anew, but for a certificate.
+
+    Raises:
+        NodeError: the folder cannot be a node's, or is one that somebody else laid out.
+    """
+    _require_fit(layout)
+    shutil.rmtree(layout.programs, ignore_errors=True)
     data = [layout.folder / f"mongo-{port}" for port in plan.mongo_ports]
-    for folder in (layout.folder, layout.conf, layout.programs, layout.log, layout.run, *data):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for folder in (layout.conf, layout.programs, layout.log, layout.run, *data):
+        folder.mkdir(mode=0o700, exist_ok=True)
     for name in _COPIED:
         shutil.copyfile(HOME / "conf" / name, layout.conf / name)
     for port in plan.mongo_ports:
@@ -112,9 +160,26 @@ def lay_out(layout: Layout, plan: Plan) -> None:
         redis_url = f"unix://{quote(str(layout.run))}/redis.sock"
     settings = (HOME / "conf/node.todo.conf").read_text(encoding="utf-8")
     addresses = f"mongo_uri = {plan.mongo_uri}\nredis_url = {redis_url}\n"
-    (layout.conf / "todo.conf").write_text(settings + addresses, encoding="utf-8")
+    _settings_file(layout).write_text(f"{_MARK}{settings}{addresses}", encoding="utf-8")
     write_configuration(layout.conf / "nginx", ports=plan.nginx, app_ports=plan.ports)
     make_certificate(layout.conf / "nginx")
+
+
+def _settings_file(layout: Layout) -> Path:
+    return layout.conf / "todo.conf"
+
+
+def _require_fit(layout: Layout) -> None:
+    if not (HOME / "conf/programs").is_dir():
+        raise NodeError(f"run.py up needs the conf/ of a release, which is not in {HOME}")
+    if len(os.fsencode(layout.socket)) > _LONGEST_SOCKET:
+        raise NodeError(f"{layout.socket} is too long for a socket: choose another --node")
+    if found := _SPECIAL.search(str(layout.folder)):
+        raise NodeError(f"supervisord cannot work in a folder with a {found[0]} in its path")
+    if layout.conf.exists():
+        file = _settings_file(layout)
+        if not file.exists() or not file.read_text(encoding="utf-8").startswith(_MARK):
+            raise NodeError(f"{layout.conf} is not run.py up's, which would write it anew")
 
 
 def write_program(layout: Layout, template: str, port: int) -> None:
@@ -124,25 +189,21 @@ def write_program(layout: Layout, template: str, port: int) -> None:
     (layout.programs / f"{name}.conf").write_text(text.replace("PORT", str(port)), encoding="utf-8")
 
 
-def _with_programs(environment: Mapping[str, str]) -> Mapping[str, str]:
-    """Return an environment on whose PATH all programs are."""
+def environment_of_programs(environment: Mapping[str, str], plan: Plan) -> Mapping[str, str]:
+    """Return an environment on whose PATH all programs are, and that has no settings.
+
+    Those of the environment would go before those of the node's `todo.conf`.
+    """
+    needed = [MONGOD] if plan.given_mongo_uri is None else []
+    needed += [REDIS_SERVER] if plan.given_redis_url is None else []
     folders = [str(Path(sys.executable).parent)]
-    folders += [str(Path(find_binary(program)).parent) for program in (MONGOD, REDIS_SERVER)]
+    folders += [str(Path(find_binary(program)).parent) for program in needed]
     path = os.pathsep.join([*folders, environment.get("PATH", ""), "/usr/sbin"])
     for name in ("nginx", "openssl"):
         if shutil.which(name, path=path) is None:
             raise NodeError(f"there is no {name} here: `apt-get install {name}` brings it")
-    return {**environment, "PATH": path, "RELEASE_FOLDER": str(HOME)}
-
-
-def _check_ports(plan: Plan) -> None:
-    for port in (*plan.nginx, *plan.ports, *plan.mongo_ports):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError as error:
-                raise NodeError(f"port {port} cannot be used: {error.strerror}") from None
+    inherited = {name: value for name, value in environment.items() if not name.startswith("TODO_")}
+    return {**inherited, "PATH": path, "RELEASE_FOLDER": str(HOME)}
 
 
 def _start_supervisord(layout: Layout, environment: Mapping[str, str]) -> None:
@@ -160,3 +221,27 @@ def _wait_for(supervisor: Supervisor, layout: Layout) -> None:
         if time.monotonic() > deadline:
             raise NodeError(f"supervisord does not answer: see {layout.log / 'supervisord.log'}")
         time.sleep(_POLL_SECONDS)
+
+
+def _wait_until_all_run(supervisor: Supervisor) -> None:
+    deadline = time.monotonic() + _RUNNING_SECONDS
+    while waiting := [entry for entry in supervisor.processes() if entry.state != "RUNNING"]:
+        for process in waiting:
+            if process.has_failed or time.monotonic() > deadline:
+                raise NodeError(
+                    f"{process.name} does not come up ({process.state})\n{last_lines(process.log)}"
+                )
+        time.sleep(_POLL_SECONDS)
+
+
+def _ask_nginx(port: int) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_RUNNING_SECONDS)
+    try:
+        connection.request("GET", "/v1/todos?limit=1")
+        answer = connection.getresponse()
+        if answer.status != http.HTTPStatus.OK:
+            raise NodeError(f"nginx answers {answer.status} on port {port}")
+    except (OSError, http.client.HTTPException) as error:
+        raise NodeError(f"nginx does not answer on port {port}: {error}") from error
+    finally:
+        connection.close()

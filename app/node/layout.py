@@ -1,5 +1,10 @@
 """Where a node's files are."""
 
+import fcntl
+import os
+import pwd
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +24,7 @@ class Layout:
 
     @property
     def conf(self) -> Path:
-        """What an operator edits."""
+        """What the programs read."""
         return self.folder / "conf"
 
     @property
@@ -49,11 +54,66 @@ class Layout:
 
     @property
     def ports(self) -> list[int]:
-        """The ports of the service's processes that are configured."""
+        """The ports of the service's processes that are configured.
+
+        Raises:
+            NodeError: there are none.
+        """
         names = (
             file.stem.removeprefix(_SERVICE) for file in self.programs.glob(f"{_SERVICE}*.conf")
         )
-        return sorted(map(int, filter(str.isdecimal, names)))
+        ports = sorted(map(int, filter(str.isdecimal, names)))
+        if not ports:
+            raise NodeError(f"no process of the service is configured in {self.programs}")
+        return ports
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other commands from this node until the block is left.
+
+        Raises:
+            NodeError: one is at work, the node is somebody else's, or there is none.
+        """
+        self.require_own()
+        with (self.folder / ".lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise NodeError(f"another command works on the node in {self.folder}") from None
+            yield
+
+    def require_own(self) -> None:
+        """Raise `NodeError` if there is no node, or if it is another user's."""
+        if not self.folder.is_dir():
+            raise NodeError(f"there is no node in {self.folder}")
+        owner = self.folder.stat().st_uid
+        if owner != os.geteuid():
+            # Also for root, who could: what root writes, the node's programs could not read.
+            name = _name_of(owner)
+            raise NodeError(f"the node in {self.folder} is {name}'s: sudo -u {name} run.py ...")
+
+    def pids(self) -> list[int]:
+        """Return the node's programs that run, whoever started them."""
+        return sorted(
+            int(process.name) for process in Path("/proc").glob("[0-9]*") if self._has(process)
+        )
+
+    def _has(self, process: Path) -> bool:
+        try:
+            if (process / "cwd").readlink() != self.folder:
+                return False
+            arguments = (process / "cmdline").read_bytes()
+            name = (process / "comm").read_text().strip()
+        except OSError:  # It has ended, or is another user's.
+            return False
+        return name in _SERVERS or _SERVICE_ARGUMENT in arguments
+
+
+def _name_of(user: int) -> str:
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return str(user)
 
 
 def process_name(port: int | str) -> str:
@@ -62,3 +122,5 @@ def process_name(port: int | str) -> str:
 
 
 _SERVICE = "todo-"
+_SERVERS = ("nginx", "mongod", "redis-server")
+_SERVICE_ARGUMENT = b"--config=conf/todo.conf"

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from app.node.layout import NodeError
+
 _TEMPLATE = Path(__file__).parents[2] / "conf/nginx"
 _UPSTREAM = "upstream.conf"
 _MACHINE = "machine.conf"
@@ -17,6 +19,7 @@ _CERTIFICATE, _KEY = "certificate.pem", "certificate.key"
 _CERTIFICATE_DAYS = 365
 
 _LISTEN = re.compile(r"^listen (\d+) ", re.MULTILINE)
+_ANY_LISTEN = re.compile(r"^ *(listen .*)$", re.MULTILINE)
 _HTTPS_PORT = re.compile(r"^set \$https_port :\d+;", re.MULTILINE)
 _SERVERS = re.compile(
     r"^    server 127\.0\.0\.1:\d+(?P<parameters>.*);\n"
@@ -81,6 +84,18 @@ def write_upstream(folder: Path, app_ports: Sequence[int]) -> None:
     _replace(file, _with_servers(file.read_text(encoding="utf-8"), app_ports).encode())
 
 
+def check_configuration(folder: Path) -> None:
+    """Raise `NodeError`, with nginx's own words, if it does not understand a node's configuration.
+
+    Args:
+        folder: the node.
+    """
+    command = [_program() or "nginx", "-q", "-t", "-p", f"{folder}/", "-c", "conf/nginx/nginx.conf"]
+    finished = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - ours.
+    if finished.returncode != 0:
+        raise NodeError(f"nginx does not understand its configuration: {finished.stderr.strip()}")
+
+
 def make_certificate(folder: Path) -> None:
     """Make a certificate for localhost, signed by its own key, unless the folder has one.
 
@@ -129,6 +144,9 @@ def _with_servers(text: str, app_ports: Sequence[int]) -> str:
 def _with_ports(text: str, ports: Ports, stem: str) -> str:
     port = {"listen_http": ports.http, "listen_https": ports.tls}.get(stem, ports.redirect)
     text = _LISTEN.sub(f"listen 127.0.0.1:{port} ", text)
+    for line in _ANY_LISTEN.findall(text):
+        if not line.startswith("listen 127.0.0.1:"):
+            raise NodeError(f"conf/nginx/{stem}.conf: '{line}' would not be for this machine alone")
     return _HTTPS_PORT.sub(f"set $https_port :{ports.tls};", text)
 
 
@@ -142,7 +160,7 @@ def _machine_lines(modules: Sequence[Path]) -> Iterator[str]:
 
 def _brotli_modules() -> Sequence[Path]:
     """Return the files of nginx's modules for Brotli, or nothing where not all are installed."""
-    nginx = shutil.which("nginx") or shutil.which("nginx", path=_SEARCHED)
+    nginx = _program()
     if nginx is None:
         return ()
     told = subprocess.run([nginx, "-V"], check=True, capture_output=True, text=True).stderr  # noqa: S603 - ours.
@@ -151,6 +169,10 @@ def _brotli_modules() -> Sequence[Path]:
         return ()
     modules = [Path(folder[1], name) for name in _BROTLI_MODULES]
     return modules if all(module.exists() for module in modules) else ()
+
+
+def _program() -> str | None:
+    return shutil.which("nginx") or shutil.which("nginx", path=_SEARCHED)
 
 
 def _replace(file: Path, content: bytes) -> None:

@@ -7,14 +7,21 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from app.node.layout import NodeError, process_name
-from app.node.supervisor import Supervisor
+from app.node.ports import require_free
+from app.node.supervisor import Process, Supervisor
 
 READY_SECONDS = 30.0
 """For a process to answer 200 at /readyz: it takes one second, and more where MongoDB is away."""
 
-_POLL_SECONDS = 0.05
+_END_SECONDS = 35.0
+"""For a process to end by itself after SIGTERM: longer than it drains (drain_seconds and
+drain_idle_seconds in conf/node.todo.conf). Then it is killed."""
+
+_POLL_SECONDS = 0.1
 _ANSWER_SECONDS = 2.0
 _LAST_LINES = 5
+_REASON_CHARACTERS = 300
+_ACCESS_LINE = '"logger":"access"'
 
 Say = Callable[[str], None]
 """Tells the person at the terminal what happens."""
@@ -33,59 +40,122 @@ def restart(
         NodeError: one does not become ready, or nobody would answer meanwhile. The processes that
             have not been restarted yet go on as they are.
     """
-    if not ports:
-        raise NodeError("no process of the service is configured")
     for port in ports:
+        process = _when_it_has_started(supervisor, port)
         if [other for other in ports if is_ready(other)] == [port]:
             raise NodeError(
                 f"not restarting {port}: no other process is ready, so nobody would answer "
                 f"(run.py scale 2 adds one)"
             )
-        say(f"{port}: stopping")
-        name = process_name(port)
-        if not supervisor.process(name).is_stopped:
-            supervisor.stop(name)
-        supervisor.start(name)
-        seconds = wait_until_ready(supervisor, port, within=ready_seconds)
+        say(f"{port}: restarting")
+        logged = _size(process.log)
+        if process.state == "RUNNING":
+            _let_begin_anew(supervisor, process)
+        else:
+            start_anew(supervisor, port)
+        seconds = wait_until_ready(supervisor, port, within=ready_seconds, logged=logged)
         say(f"{port}: ready after {seconds:.1f} s")
 
 
-def wait_until_ready(supervisor: Supervisor, port: int, *, within: float = READY_SECONDS) -> float:
-    """Wait until a process that was started answers that it is ready; return the seconds it took.
+def _when_it_has_started(supervisor: Supervisor, port: int) -> Process:
+    """Return a process when supervisord knows whether it stays up (`startsecs`)."""
+    while (process := supervisor.process(process_name(port))).state == "STARTING":
+        time.sleep(_POLL_SECONDS)
+    return process
+
+
+def _let_begin_anew(supervisor: Supervisor, process: Process) -> None:
+    # Supervisord starts it again (autorestart), whatever becomes of this command meanwhile: one
+    # that stops and starts it would leave it stopped after Ctrl-C.
+    supervisor.signal(process.name, "TERM")
+    deadline = time.monotonic() + _END_SECONDS
+    while supervisor.process(process.name).pid == process.pid:
+        if time.monotonic() > deadline:
+            supervisor.signal(process.name, "KILL")
+            deadline += _END_SECONDS
+        time.sleep(_POLL_SECONDS)
+
+
+def start_anew(supervisor: Supervisor, port: int) -> None:
+    """Start a process that does not run, or begins again and again.
 
     Raises:
-        NodeError: it has ended, or is not ready in time; the text has the end of its log.
+        NodeError: another program has its port.
+    """
+    name = process_name(port)
+    if not supervisor.process(name).is_stopped:
+        supervisor.stop(name)
+    require_free(port)
+    supervisor.start(name)
+
+
+def wait_until_ready(
+    supervisor: Supervisor, port: int, *, within: float = READY_SECONDS, logged: int = 0
+) -> float:
+    """Wait until a process has run for `startsecs` and is ready; return the seconds it took.
+
+    Args:
+        supervisor: of the node.
+        port: of the process.
+        within: seconds.
+        logged: bytes that its log had before.
+
+    Raises:
+        NodeError: it has ended, or is not ready in time; the text says why, and what it logged.
     """
     begun = time.monotonic()
-    while not is_ready(port):
+    while True:
+        reason = why_not_ready(port)
         process = supervisor.process(process_name(port))
         elapsed = time.monotonic() - begun
+        if reason is None and process.state == "RUNNING":
+            return elapsed
         if process.has_failed or elapsed > within:
-            reason = "does not come up" if process.has_failed else "is not ready"
-            lines = _last_lines(process.log)
+            what = "does not come up" if process.has_failed else "is not ready"
             raise NodeError(
-                f"{port} {reason} ({process.state}, {elapsed:.1f} s). {process.log} ends with:\n"
-                + "\n".join(f"  {line}" for line in lines)
+                f"{port} {what} ({process.state}, {elapsed:.1f} s): "
+                f"{reason or 'it does not stay up'}\n{last_lines(process.log, logged)}"
             )
         time.sleep(_POLL_SECONDS)
-    return time.monotonic() - begun
 
 
 def is_ready(port: int) -> bool:
     """Ask a process of the service whether requests should be sent to it."""
+    return why_not_ready(port) is None
+
+
+def why_not_ready(port: int) -> str | None:
+    """Ask a process of the service why no requests should be sent to it; None: they should."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_ANSWER_SECONDS)
     try:
         connection.request("GET", "/readyz")
-        return connection.getresponse().status == http.HTTPStatus.OK
-    except (OSError, http.client.HTTPException):
-        return False
+        answer = connection.getresponse()
+        if answer.status == http.HTTPStatus.OK:
+            return None
+        text = answer.read().decode(errors="replace")
+        return f"/readyz says {answer.status} {text[:_REASON_CHARACTERS]}"
+    except (OSError, http.client.HTTPException) as error:
+        return f"/readyz does not answer: {error}"
     finally:
         connection.close()
 
 
-def _last_lines(log: Path) -> Sequence[str]:
+def last_lines(log: Path, logged: int = 0) -> str:
+    """Return the end of what was logged since it had so many bytes, without access lines."""
+    if _size(log) < logged:  # It was put aside.
+        logged = 0
     try:
         with log.open(encoding="utf-8", errors="replace") as lines:
-            return [line.rstrip() for line in deque(lines, maxlen=_LAST_LINES)]
+            lines.seek(logged)
+            told = (line.rstrip() for line in lines if _ACCESS_LINE not in line)
+            last = [f"  {line}" for line in deque(told, maxlen=_LAST_LINES)]
+    except OSError as error:
+        return f"{log} cannot be read: {error.strerror}"
+    return "\n".join([f"{log} ends with:", *(last or ["  (nothing new)"])])
+
+
+def _size(log: Path) -> int:
+    try:
+        return log.stat().st_size
     except OSError:
-        return ["(it cannot be read)"]
+        return 0

@@ -2,8 +2,9 @@
 
 from app.node.creation import write_program
 from app.node.layout import Layout, NodeError, process_name
-from app.node.nginx import write_upstream
-from app.node.rolling import Say, wait_until_ready
+from app.node.nginx import check_configuration, write_upstream
+from app.node.ports import require_free
+from app.node.rolling import Say, start_anew, wait_until_ready
 from app.node.supervisor import Supervisor
 
 
@@ -11,18 +12,24 @@ def scale(layout: Layout, supervisor: Supervisor, processes: int, *, say: Say) -
     """Bring a node to so many processes of the service.
 
     A process is in nginx's list only while it is ready: it is added after its start, and removed
-    before its end.
+    before its end. None is removed before all that shall stay are ready.
 
     Raises:
-        NodeError: a new process does not come up, and is removed again; the others go on.
+        NodeError: a process does not come up (a new one is removed again), or nginx does not run or
+            does not understand its configuration; the others go on, and nginx's list stays.
     """
     ports = layout.ports
-    if not ports:
-        raise NodeError(f"no process of the service is configured in {layout.programs}")
+    if supervisor.process("nginx").is_stopped:
+        raise NodeError("nginx does not run, so its list cannot be changed: see run.py status")
+    check_configuration(layout.folder)
     wanted = range(ports[0], ports[0] + processes)
     for port in wanted:
         if port not in ports:
             _add(layout, supervisor, port, say)
+            continue
+        if supervisor.process(process_name(port)).has_failed:
+            start_anew(supervisor, port)
+        wait_until_ready(supervisor, port)
     write_upstream(layout.conf / "nginx", wanted)
     supervisor.signal("nginx", "HUP")
     for port in ports:
@@ -33,6 +40,7 @@ def scale(layout: Layout, supervisor: Supervisor, processes: int, *, say: Say) -
 
 
 def _add(layout: Layout, supervisor: Supervisor, port: int, say: Say) -> None:
+    require_free(port)
     write_program(layout, process_name("PORT"), port)
     supervisor.add(process_name(port))
     try:

@@ -122,5 +122,5 @@ def _process(info: dict[str, Any]) -> Process:
         state=info["statename"],
         description=info["description"],
         pid=info["pid"],
-        log=Path(info["stdout_logfile"]),
+        log=Path(info["stderr_logfile"] or info["stdout_logfile"]).resolve(),
     )

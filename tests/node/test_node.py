@@ -129,7 +129,10 @@ def test_a_command_for_a_node_that_does_not_run_says_so(tmp_path: Path, node: No
 
 def test_what_was_stored_is_there_after_down_and_up(node: Node) -> None:
     todo_id = add(node, "survive")
+    certificate = Layout(node.folder).conf / "nginx/certificate.pem"
+    made = certificate.read_bytes()
     node.run("down")
     assert processes_in(node.folder) == []
     node.up()
+    assert certificate.read_bytes() == made
     assert read(node, todo_id) == "survive"

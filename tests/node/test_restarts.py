@@ -85,6 +85,7 @@ async def test_a_restart_goes_on_only_when_the_process_before_is_ready(node: Nod
     finished = await asyncio.to_thread(node.run, "restart", "--ready-seconds=0.001", check=False)
     assert finished.returncode == 1
     assert f"{node.ports[0]} is not ready" in finished.stderr
+    assert "/readyz does not answer" in finished.stderr
     assert supervisor.process(second).pid == pid
     await asyncio.to_thread(restart, node)
 

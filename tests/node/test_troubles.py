@@ -1,0 +1,251 @@
+"""What a node does when something in it, or somebody, goes wrong."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+from http_serving import until
+from node_events import restart
+from nodes import Node
+from processes import processes_in
+from service import ROOT, environment
+
+from app.node.creation import Plan, environment_of_programs
+from app.node.layout import Layout
+from app.node.nginx import Ports
+from app.node.rolling import is_ready
+from app.node.supervisor import Supervisor
+
+pytestmark = pytest.mark.gen_test(timeout=60)
+
+MakeNode = Callable[..., AbstractContextManager[Node]]
+
+
+def supervisor_of(node: Node) -> Supervisor:
+    return Supervisor(Layout(node.folder).socket)
+
+
+def answers(node: Node) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{node.port}/todo", timeout=5) as answer:
+            return answer.status == 200
+    except OSError:
+        return False
+
+
+@contextmanager
+def edited(file: Path, text: str) -> Iterator[None]:
+    """Add to a file for as long as the block lasts."""
+    before = file.read_text()
+    file.write_text(before + text)
+    try:
+        yield
+    finally:
+        file.write_text(before)
+
+
+# --- Programs that are killed
+
+
+async def test_nginx_comes_back_when_its_master_is_killed_and_its_workers_go_on(
+    node: Node,
+) -> None:
+    supervisor = supervisor_of(node)
+    master = psutil.Process(supervisor.process("nginx").pid)
+    workers = master.children()
+    master.kill()
+    await until(lambda: supervisor.process("nginx").pid not in (0, master.pid))
+    await until(lambda: supervisor.process("nginx").state == "RUNNING")
+    assert {worker.pid for worker in workers}.isdisjoint(Layout(node.folder).pids())
+    assert answers(node)
+
+
+@pytest.mark.parametrize("name", ["redis", "mongod"])
+async def test_a_server_that_is_killed_comes_back(node: Node, name: str) -> None:
+    supervisor = supervisor_of(node)
+    program = name if name == "redis" else f"mongod-{node.first_mongo_port}"
+    killed = psutil.Process(supervisor.process(program).pid)
+    killed.kill()
+    killed.wait(5)
+    await until(lambda: supervisor.process(program).state == "RUNNING")
+    await until(lambda: answers(node))
+
+
+async def test_what_a_killed_supervisord_leaves_is_ended_by_down(
+    make_node: MakeNode, mongo_uri: str, redis_url: str
+) -> None:
+    with make_node(f"--mongo-uri={mongo_uri}", f"--redis-url={redis_url}") as node:
+        supervisord = psutil.Process(int((Layout(node.folder).run / "supervisord.pid").read_text()))
+        supervisord.kill()
+        supervisord.wait(5)
+        finished = node.run("up", check=False)
+        assert finished.returncode == 1
+        assert "run.py down ends" in finished.stderr
+        node.run("down")
+        assert processes_in(node.folder) == []
+
+
+# --- Restarts and changes of the number that cannot be
+
+
+async def test_a_process_that_ends_soon_after_it_was_ready_stops_the_restart(node: Node) -> None:
+    supervisor = supervisor_of(node)
+    first, second = (f"todo-{port}" for port in node.ports)
+    before, untouched = supervisor.process(first).pid, supervisor.process(second).pid
+
+    async def kill_the_new_one() -> None:
+        await until(lambda: supervisor.process(first).pid not in (0, before))
+        await until(lambda: is_ready(node.ports[0]))
+        psutil.Process(supervisor.process(first).pid).kill()
+
+    killing = asyncio.create_task(kill_the_new_one())
+    finished = await asyncio.to_thread(node.run, "restart", check=False)
+    await killing
+    assert finished.returncode == 1
+    assert f"{node.ports[0]} does not come up" in finished.stderr
+    assert supervisor.process(second).pid == untouched
+    await until(lambda: is_ready(node.ports[0]))
+
+
+async def test_a_restart_that_is_interrupted_leaves_no_process_stopped(node: Node) -> None:
+    supervisor = supervisor_of(node)
+    name = f"todo-{node.ports[0]}"
+    before = supervisor.process(name).pid
+    restarting = await asyncio.create_subprocess_exec(
+        *(sys.executable, "run.py", "restart", f"--node={node.folder}"),
+        cwd=ROOT,
+        env=environment(),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert restarting.stdout is not None
+    assert b"restarting" in await restarting.stdout.readline()
+    restarting.send_signal(signal.SIGINT)
+    assert await restarting.wait() == 130
+    await until(lambda: supervisor.process(name).pid not in (0, before))
+    await until(lambda: supervisor.process(name).state == "RUNNING")
+
+
+async def test_one_command_at_a_time(node: Node) -> None:
+    with Layout(node.folder).locked():
+        for command in (["restart"], ["scale", "3"], ["down"]):
+            finished = node.run(*command, check=False)
+            assert finished.returncode == 1
+            assert "another command works on the node" in finished.stderr
+
+
+async def test_a_port_that_another_program_has_is_not_taken_for_a_new_process(node: Node) -> None:
+    port = node.ports[-1] + 1
+    with socket.create_server(("127.0.0.1", port)):
+        finished = node.run("scale", "3", check=False)
+    assert finished.returncode == 1
+    assert f"port {port} cannot be used" in finished.stderr
+    assert Layout(node.folder).ports == list(node.ports)
+    node.run("status")
+
+
+async def test_the_only_process_that_is_ready_is_not_removed(node: Node) -> None:
+    supervisor = supervisor_of(node)
+    supervisor.stop(f"todo-{node.ports[0]}")
+    node.run("scale", "1")
+    assert answers(node)
+    node.run("status")
+    node.run("scale", "2")
+
+
+async def test_nobody_is_stopped_where_nginx_would_not_understand_its_list(node: Node) -> None:
+    with edited(Layout(node.folder).conf / "nginx/limits.conf", "nonsense;\n"):
+        finished = node.run("scale", "1", check=False)
+    assert finished.returncode == 1
+    assert "nginx does not understand its configuration" in finished.stderr
+    assert "nonsense" in finished.stderr
+    assert Layout(node.folder).ports == list(node.ports)
+    node.run("status")
+
+
+async def test_status_does_not_take_another_programs_answer_for_a_process(node: Node) -> None:
+    supervisor = supervisor_of(node)
+    supervisor.stop(f"todo-{node.ports[0]}")
+    finished = node.run("status", check=False)
+    assert finished.returncode == 1
+    assert f"todo-{node.ports[0]}" in finished.stdout
+    await asyncio.to_thread(restart, node)
+
+
+# --- Nodes that cannot be made
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (["--port=0"], "--port: there is no port 0"),
+        (["--port=99999"], "--port: there is no port 99999"),
+        (["--first-port=65535"], "--first-port + 1: there is no port 65536"),
+        (["--tls-port=29999", "--redirect-port=29999"], "--tls-port and --redirect-port are both"),
+        (["--first-port=8001", "--first-mongo-port=8002"], "are both port 8002"),
+    ],
+)
+async def test_ports_that_cannot_be_are_named(
+    tmp_path: Path, flags: list[str], sentence: str
+) -> None:
+    finished = Node(tmp_path / "n", *(0,) * 5).run("up", *flags, check=False)
+    assert (finished.returncode, sentence in finished.stderr) == (1, True), finished.stderr
+
+
+@pytest.mark.parametrize("address", ["none", "embedded", ""])
+async def test_processes_that_would_not_share_their_servers_are_refused(
+    tmp_path: Path, address: str
+) -> None:
+    for flag in ("--redis-url", "--mongo-uri"):
+        finished = Node(tmp_path, *(0,) * 5).run("up", f"{flag}={address}", check=False)
+        assert finished.returncode == 2
+        assert "that all processes share" in finished.stderr
+
+
+async def test_settings_of_the_environment_do_not_reach_the_processes() -> None:
+    plan = Plan(processes=2, nginx=Ports(1, 2, 3), first_port=4, first_mongo_port=6)
+    inherited = environment_of_programs({**environment(), "TODO_REDIS_URL": "none"}, plan)
+    assert "TODO_REDIS_URL" not in inherited
+    assert inherited["HOME"] == os.environ["HOME"]
+
+
+@pytest.mark.parametrize("name", ["100%", "[a]", "what?"])
+async def test_a_folder_that_supervisord_would_misread_is_refused(
+    tmp_path: Path, name: str
+) -> None:
+    node = Node(tmp_path / name, *Node.choose(tmp_path).all_ports)
+    finished = await asyncio.to_thread(node.up, check=False)
+    assert finished.returncode == 1
+    assert "supervisord cannot work in a folder with" in finished.stderr
+
+
+async def test_a_configuration_that_somebody_else_wrote_is_left_alone(tmp_path: Path) -> None:
+    node = Node(tmp_path, *Node.choose(tmp_path).all_ports)
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf/todo.conf").write_text("mongo_uri = mongodb://db.example/todo\n")
+    finished = await asyncio.to_thread(node.up, check=False)
+    assert finished.returncode == 1
+    assert "is not run.py up's" in finished.stderr
+    assert [file.name for file in (tmp_path / "conf").iterdir()] == ["todo.conf"]
+
+
+async def test_nothing_goes_on_running_where_up_has_failed(
+    make_node: MakeNode, mongo_uri: str, redis_url: str
+) -> None:
+    flags = (f"--mongo-uri={mongo_uri}", f"--redis-url={redis_url}")
+    with make_node(*flags) as node:
+        node.run("down")
+        # A port that is taken by the time that nginx wants it.
+        certificate = Layout(node.folder).conf / "nginx/certificate.pem"
+        certificate.write_text("broken")
+        finished = node.up(*flags, check=False)
+        assert finished.returncode == 1
+        assert "nginx does not come up" in finished.stderr
+        assert processes_in(node.folder) == []
