@@ -84,8 +84,8 @@ def _start_article(folder: Path, nginx: Ports, services: range, _backends: Backe
     layout = Layout(folder)
     for needed in (layout.programs, layout.log, layout.run):
         needed.mkdir(parents=True)
-    shutil.copyfile(HOME / "conf/supervisord.conf", layout.supervisord)
-    shutil.copyfile(HOME / "conf/programs/nginx.conf", layout.programs / "nginx.conf")
+    for name in ("supervisord.conf", "start-nginx", "programs/nginx.conf"):
+        shutil.copyfile(HOME / "conf" / name, layout.conf / name)
     write_configuration(layout.conf / "nginx", ports=nginx, app_ports=services)
     make_certificate(layout.conf / "nginx")
     for port in services:

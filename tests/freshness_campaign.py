@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from threading import Thread
+from typing import Protocol, cast
 
 import msgspec
 from freshness_checker import check
@@ -52,6 +53,40 @@ class Campaign:
     write_share: float = 0.1
     longest_pause_seconds: float = 10.0
     seed: int = 1
+    keeps_connections: bool = True
+
+
+class Target(Protocol):
+    """What clients are run against."""
+
+    @property
+    def ports(self) -> Sequence[int]:
+        """Where it is asked."""
+        ...
+
+    @property
+    def mongo_uri(self) -> str:
+        """The database."""
+        ...
+
+    @property
+    def folder(self) -> Path:
+        """Where histories are kept."""
+        ...
+
+
+class Troubles(Protocol):
+    """What is done to a target meanwhile."""
+
+    faults: list[Fault]
+
+    def start(self) -> None:
+        """Begin; return at once."""
+        ...
+
+    def stop(self) -> None:
+        """Return when the last fault is over; raise what went wrong."""
+        ...
 
 
 @dataclass
@@ -115,23 +150,25 @@ class _ClientProcess:
 
 def run_campaign(
     campaign: Campaign,
-    stack: Stack,
+    target: Target,
     *,
+    troubles: Troubles | None = None,
     on_progress: Callable[[float, Progress, int], None] = lambda *_: None,
 ) -> Report:
-    """Run clients against a stack, with faults if there shall be some, and check what they saw.
+    """Run clients against a target, with faults if there shall be some, and check what they saw.
 
     Args:
         campaign: what is to be done.
-        stack: it is done to.
+        target: it is done to.
+        troubles: what does the faults; a `Nemesis` for a `Stack` if there shall be some.
         on_progress: told the seconds, the progress and the number of faults, again and again.
     """
     started = time.monotonic()
     with ExitStack() as held:
-        clients = [_ClientProcess(orders) for orders in _orders(campaign, stack)]
+        clients = [_ClientProcess(orders) for orders in _orders(campaign, target)]
         for client in clients:
             held.callback(client.end)
-        nemesis = _nemesis(campaign, stack)
+        nemesis = troubles or _nemesis(campaign, target)
         if campaign.faults:
             nemesis.start()
             held.callback(nemesis.stop)
@@ -155,7 +192,7 @@ def run_campaign(
         progress = _sum([client.progress for client in clients])
     seconds = time.monotonic() - started
     operations = [operation for client in clients for operation in read_history(client.history)]
-    operations.append(_ask_mongodb(stack.mongo_uri))
+    operations.append(_ask_mongodb(target.mongo_uri))
     checking = time.monotonic()
     verdict = check(operations)
     checking = time.monotonic() - checking
@@ -166,25 +203,27 @@ def run_campaign(
     return report
 
 
-def _orders(campaign: Campaign, stack: Stack) -> list[Orders]:
+def _orders(campaign: Campaign, target: Target) -> list[Orders]:
     return [
         Orders(
             client=client,
             clients=campaign.clients,
-            ports=tuple(service.port for service in stack.services),
+            ports=tuple(target.ports),
             connections=campaign.connections,
             seed=campaign.seed,
             live_todos=campaign.live_todos,
             write_share=campaign.write_share,
-            history=str(stack.folder / f"history-{client}.jsonl"),
+            history=str(target.folder / f"history-{client}.jsonl"),
+            keeps_connections=campaign.keeps_connections,
         )
         for client in range(campaign.clients)
     ]
 
 
-def _nemesis(campaign: Campaign, stack: Stack) -> Nemesis:
+def _nemesis(campaign: Campaign, target: Target) -> Nemesis:
+    assert isinstance(target, Stack) or not campaign.faults, "who shall do the faults?"
     pause = campaign.longest_pause_seconds
-    return Nemesis(stack, Random(campaign.seed), longest_pause_seconds=pause)
+    return Nemesis(cast("Stack", target), Random(campaign.seed), longest_pause_seconds=pause)
 
 
 def _sum(parts: Sequence[Progress]) -> Progress:

@@ -31,6 +31,7 @@ from msgspec import Struct, field  # noqa: E402
 
 _PROGRESS_SECONDS = 0.5
 _RECONNECT_SECONDS = 0.05
+_CLOSES = b"\r\nconnection: close"
 _ANSWER_SECONDS = 25.0
 """Longer than any pause; only an answer that never comes is given up."""
 
@@ -47,6 +48,8 @@ class Orders(Struct, frozen=True, kw_only=True):
     live_todos: int
     write_share: float
     history: str
+    keeps_connections: bool = True
+    """False: each request has a connection of its own."""
 
 
 class Progress(Struct):
@@ -127,8 +130,15 @@ class _Connection(asyncio.Protocol):
     """One request after the other to one process, until there are no more."""
 
     def __init__(
-        self, process: int, port: int, next_ask: Callable[[], Ask | None], recorder: _Recorder
+        self,
+        process: int,
+        port: int,
+        next_ask: Callable[[], Ask | None],
+        recorder: _Recorder,
+        *,
+        keeps: bool = True,
     ) -> None:
+        self._keeps = keeps
         self._process = process
         self._port = port
         self._next_ask = next_ask
@@ -149,7 +159,7 @@ class _Connection(asyncio.Protocol):
             with suppress(OSError):
                 await loop.create_connection(lambda: self, "127.0.0.1", self._port)
                 await self._lost.wait()
-            if self._transport is None and not self._is_finished:
+            if self._transport is None and not self._is_finished and self._keeps:
                 await asyncio.sleep(_RECONNECT_SECONDS)
 
     def look_at_time(self, now: int) -> None:
@@ -178,7 +188,10 @@ class _Connection(asyncio.Protocol):
         self._received = b""
         ask, self._ask = self._ask, None
         self._recorder.answer(ask, self._process, self._start, end, head, rest)
-        self._go_on()
+        if self._keeps and _CLOSES not in head.lower():
+            self._go_on()
+        elif self._transport is not None:
+            self._transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
@@ -197,7 +210,12 @@ class _Connection(asyncio.Protocol):
             return
         self._ask = ask
         self._start = time.monotonic_ns()
-        self._transport.write(ask.message)
+        self._transport.write(ask.message if self._keeps else _closing(ask.message))
+
+
+def _closing(message: bytes) -> bytes:
+    line, _, rest = message.partition(b"\r\n")
+    return line + b"\r\nConnection: close\r\n" + rest
 
 
 class _Clients:
@@ -218,7 +236,9 @@ class _Clients:
         loop.set_exception_handler(_give_up)
         loop.add_reader(sys.stdin.fileno(), self._hear)
         connections = [
-            _Connection(process, port, self._next, self._recorder)
+            _Connection(
+                process, port, self._next, self._recorder, keeps=self._orders.keeps_connections
+            )
             for process, port in enumerate(self._orders.ports)
             for _ in range(self._orders.connections)
         ]

@@ -15,8 +15,8 @@ from msgspec import Struct
 Action = Literal["create", "patch", "finish", "delete", "read", "list"]
 
 Outcome = Literal["done", "absent", "unknown", "refused"]
-"""``absent``: 404. ``unknown``: 503 or no answer; if it was a write, it may happen at any later
-time. ``refused``: any answer that nobody should ever get."""
+"""``absent``: 404. ``unknown``: 503, 504 or no answer; a write may then happen at any later time.
+``refused``: any answer that nobody should ever get."""
 
 MONGODB = -1
 """The process of an operation that asked MongoDB itself."""

@@ -222,7 +222,8 @@ class Plan:
             self._todos.pop(ask.todo, None)
             return "absent", None
         self.give_up(ask)
-        return ("unknown" if status == 503 else "refused"), None
+        # 504 is nginx's: a process behind it does not answer.
+        return ("unknown" if status in (503, 504) else "refused"), None
 
     def _take(self, ask: Ask, head: bytes, body: bytes) -> Page | None:
         if ask.action == "list":

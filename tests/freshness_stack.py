@@ -182,6 +182,11 @@ class Stack:
         self.mongo_uri = mongo_uri
         self.folder = folder
 
+    @property
+    def ports(self) -> list[int]:
+        """Where the service is asked."""
+        return [service.port for service in self.services]
+
     def wait(self) -> None:
         """Return when every process answers."""
         for program in (self.redis, *self.services):

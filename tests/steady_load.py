@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException
 
 from http_client import Client, Received, request
 
@@ -99,6 +100,18 @@ class SteadyLoad:
     async def _call(self, sent: bytes) -> Received:
         async with asyncio.timeout(DEADLINE_SECONDS), await Client.connect(self._port) as client:
             return await client.call(sent)
+
+
+def takes_writes(port: int) -> bool:
+    """Tell whether a change is carried out; it is one of a todo that is not there."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=DEADLINE_SECONDS)
+    try:
+        connection.request("DELETE", f"/v1/todos/{'0' * 24}")
+        return connection.getresponse().status == 404
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 def _post(content: str) -> bytes:

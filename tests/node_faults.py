@@ -1,0 +1,155 @@
+"""What can happen to a node that runs, and how to see that it is well again."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+from nodes import Node
+from pymongo import MongoClient, timeout
+from pymongo.errors import PyMongoError
+from redis import Redis
+
+from app.node.layout import Layout
+from app.node.rolling import is_ready
+from app.node.supervisor import Supervisor
+
+_POLL_SECONDS = 0.05
+_WELL_SECONDS = 90.0
+_ANSWER_SECONDS = 2.0
+_MEMBERS = 3
+
+
+class Patient:
+    """A node to which things are done.
+
+    Args:
+        node: the node; it runs.
+        mongo_uri: of its database, where that is not its own replica set.
+        redis_socket: of its Redis, where that is not its own.
+    """
+
+    def __init__(
+        self, node: Node, mongo_uri: str | None = None, redis_socket: Path | None = None
+    ) -> None:
+        self.node = node
+        self._layout = Layout(node.folder)
+        self._supervisor = Supervisor(self._layout.socket)
+        self._redis_socket = redis_socket or self._layout.run / "redis.sock"
+        self._members = [f"mongod-{port}" for port in self._mongo_ports]
+        hosts = ",".join(f"127.0.0.1:{port}" for port in self._mongo_ports)
+        self.has_own_mongo = mongo_uri is None
+        self.mongo_uri = mongo_uri or f"mongodb://{hosts}/todo?replicaSet=todo"
+
+    @property
+    def ports(self) -> list[int]:
+        """Where clients ask: nginx."""
+        return [self.node.port]
+
+    @property
+    def folder(self) -> Path:
+        """Where histories are kept."""
+        return self.node.folder.parent
+
+    @property
+    def services(self) -> list[str]:
+        """The processes of the service, by name."""
+        return [f"todo-{port}" for port in self.node.ports]
+
+    @property
+    def _mongo_ports(self) -> range:
+        return range(self.node.first_mongo_port, self.node.first_mongo_port + _MEMBERS)
+
+    def pid(self, name: str) -> int:
+        """Return the process that a program has now, and wait until it has one."""
+        return wait_for(lambda: self._supervisor.process(name).pid, f"{name} runs")
+
+    def descriptors(self) -> int:
+        """Return how many files and connections the service's processes have open, all together."""
+        return sum(psutil.Process(self.pid(name)).num_fds() for name in self.services)
+
+    def kill(self, name: str) -> None:
+        """End a program without warning."""
+        os.kill(self.pid(name), signal.SIGKILL)
+
+    def kill_with_children(self, name: str) -> None:
+        """End a program and what it has started, without warning."""
+        parent = psutil.Process(self.pid(name))
+        for process in (parent, *parent.children()):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
+    def pause(self, name: str, seconds: float) -> None:
+        """Stop a program where it is, and let it go on later."""
+        pid = self.pid(name)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            time.sleep(seconds)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+    def signal(self, name: str, number: str) -> None:
+        """Send a program a signal."""
+        self._supervisor.signal(name, number)
+
+    def flush_redis(self) -> None:
+        """Let Redis forget everything."""
+        with Redis(unix_socket_path=str(self._redis_socket)) as client:
+            client.flushall()
+
+    def forget_all(self) -> None:
+        """Remove all todos, while nobody asks for any."""
+        with MongoClient[dict[str, Any]](self.mongo_uri) as client:
+            client.get_default_database()["todos"].delete_many({})
+        self.flush_redis()  # With the stamps: what the processes keep is dead.
+
+    def primary(self) -> str:
+        """Return the member that is the primary now, and wait until there is one."""
+        return wait_for(self._find_primary, "there is a primary")
+
+    def _find_primary(self) -> str | None:
+        for port, name in zip(self._mongo_ports, self._members, strict=True):
+            with suppress(PyMongoError):
+                if _hello(port)["isWritablePrimary"]:
+                    return name
+        return None
+
+    def wait_until_well(self) -> None:
+        """Return when all programs run, all processes are ready and all members follow."""
+        wait_for(self._is_well, "all is well")
+
+    def _is_well(self) -> bool:
+        states = {process.state for process in self._supervisor.processes()}
+        return (
+            states == {"RUNNING"}
+            and all(map(is_ready, self.node.ports))
+            and (not self.has_own_mongo or self._members_are_well())
+        )
+
+    def _members_are_well(self) -> bool:
+        with suppress(PyMongoError):
+            told = [_hello(port) for port in self._mongo_ports]
+            primaries = [hello for hello in told if hello["isWritablePrimary"]]
+            return len(primaries) == 1 and all(
+                hello["isWritablePrimary"] or hello["secondary"] for hello in told
+            )
+        return False
+
+
+def wait_for(what: Callable[[], Any], words: str) -> Any:
+    """Return the first true value that a function returns."""
+    deadline = time.monotonic() + _WELL_SECONDS
+    while not (found := what()):
+        assert time.monotonic() < deadline, f"in vain for {_WELL_SECONDS:g} s: {words}"
+        time.sleep(_POLL_SECONDS)
+    return found
+
+
+def _hello(port: int) -> dict[str, Any]:
+    uri = f"mongodb://127.0.0.1:{port}/?directConnection=true"
+    with timeout(_ANSWER_SECONDS), MongoClient[dict[str, Any]](uri) as client:
+        return client.admin.command("hello")
