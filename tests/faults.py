@@ -23,7 +23,9 @@ for folder in (Path(__file__).parents[1], Path(__file__).parent):
         sys.path.insert(0, str(folder))
 
 from fault_campaign import Result, run_row  # noqa: E402
+from fault_crowd import HEAD, MOST_TIMES, Crowd, measure_crowds  # noqa: E402
 from fault_rows import ROWS, Row  # noqa: E402
+from fault_setups import plain  # noqa: E402
 from node_faults import Patient  # noqa: E402
 from processes import processes_in  # noqa: E402
 
@@ -38,7 +40,7 @@ def main() -> int:
     """Do as the command line says; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--short", action="store_true", help="fewer of each, some of none")
-    parser.add_argument("--only", nargs="+", default=[""], help="rows whose names have this text")
+    parser.add_argument("--only", nargs="+", default=[""], help="those with this text, or crowd")
     parser.add_argument("--times", type=int, help="of each, in place of the row's own number")
     parser.add_argument("--seed", type=int, default=1, help="of what is drawn")
     parser.add_argument("--output", type=Path, help="a file for the table")
@@ -49,11 +51,23 @@ def main() -> int:
         times=given.times,
         seed=given.seed,
     )
+    crowds = [] if given.short or not any(text in "crowd" for text in given.only) else _crowds()
     table = _HEAD + "".join(map(line, results))
+    if crowds:
+        table += f"\n{HEAD}" + "".join(crowd.line for crowd in crowds)
     print(table)
     if given.output is not None:
         given.output.write_text(table, encoding="utf-8")
-    return 1 if any(result.broken for result in results) else 0
+    is_right = all(crowd.times <= MOST_TIMES for crowd in crowds)
+    return 0 if is_right and not any(result.broken for result in results) else 1
+
+
+def _crowds() -> list[Crowd]:
+    with _folder() as folder, plain(folder) as patient:
+        crowds = list(tqdm(measure_crowds(patient, seconds=120), desc="crowds", total=2))
+    for crowd in crowds:
+        print(crowd.line, end="", flush=True)
+    return crowds
 
 
 def run_rows(rows: Sequence[Row], *, short: bool, times: int | None, seed: int) -> list[Result]:
