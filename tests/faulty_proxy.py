@@ -3,6 +3,7 @@
 import asyncio
 import random
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import suppress
 from enum import Enum, auto
@@ -37,6 +38,7 @@ class FaultyProxy:
 
     Args:
         connect: opens a connection to the server.
+        tls: what clients speak TLS with; None: they speak plainly.
     """
 
     def __init__(
@@ -44,8 +46,11 @@ class FaultyProxy:
         connect: Callable[
             [], Coroutine[Any, Any, tuple[asyncio.StreamReader, asyncio.StreamWriter]]
         ],
+        *,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._connect = connect
+        self._tls = tls
         self._weather = Weather.CALM
         self._changed: asyncio.Event
         self._writers: set[asyncio.StreamWriter] = set()
@@ -88,7 +93,7 @@ class FaultyProxy:
 
     async def _begin(self) -> None:
         self._changed = asyncio.Event()
-        await asyncio.start_server(self._serve, sock=self._listening)
+        await asyncio.start_server(self._serve, sock=self._listening, ssl=self._tls)
         self._is_up.set()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
