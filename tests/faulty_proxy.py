@@ -12,6 +12,7 @@ from typing import Any
 
 _CHUNK_BYTES = 65_536
 _LATENCY_SECONDS = 0.1
+_END_SECONDS = 1.0
 
 
 class Weather(Enum):
@@ -86,15 +87,18 @@ class FaultyProxy:
         asyncio.set_event_loop(self._loop)
         self._loop.run_until_complete(self._begin())
         self._loop.run_forever()
-        for task in asyncio.all_tasks(self._loop):
-            task.cancel()
-        self._loop.run_until_complete(asyncio.sleep(0.05))
+        self._loop.run_until_complete(self._end())
         self._loop.close()
 
     async def _begin(self) -> None:
         self._changed = asyncio.Event()
         await asyncio.start_server(self._serve, sock=self._listening, ssl=self._tls)
         self._is_up.set()
+
+    async def _end(self) -> None:
+        await self._set(Weather.RESET)
+        if serving := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(serving, timeout=_END_SECONDS)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._weather is Weather.RESET:

@@ -31,7 +31,7 @@ OURS = {
     "app.settings_sources": SETTINGS,
     "app.resources": ("app.settings", "app.storage.collection", "app.cache.channel", *FOUNDATION),
     "app.embedded": ("app.embedded", *SETTINGS, *FOUNDATION),
-    "app.node": ("app.node", "app.embedded.binaries", *FOUNDATION),
+    "app.node": ("app.node", "app.embedded.binaries", "app.settings_row", *FOUNDATION),
     "app.seed_texts": (),
     "app.seed": ("app.seed_texts", "app.domain", *FOUNDATION),
     "app.seeding": (

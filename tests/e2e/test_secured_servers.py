@@ -70,8 +70,10 @@ def _make_user(uri: str, port: int) -> None:
         members = [{"_id": 0, "host": f"localhost:{port}"}]
         client.admin.command("replSetInitiate", {"_id": "secured", "members": members})
         eventually(lambda: client.admin.command("hello")["isWritablePrimary"], "a primary")
-        # Whoever comes from the same machine may make the first user. This one may do no more
-        # than read and write todos.
+        # Whoever comes from the same machine may make the first user, who makes the others.
+        client.admin.command("createUser", "root", pwd=PASSWORD, roles=["root"])
+    with MongoClient[dict[str, Any]](uri, username="root", password=PASSWORD) as client:
+        # One who may do no more than read and write todos.
         roles = [{"role": "readWrite", "db": "todo"}]
         client.admin.command("createUser", "todo", pwd=PASSWORD, roles=roles)
 

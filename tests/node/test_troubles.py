@@ -127,6 +127,7 @@ async def test_a_restart_that_is_interrupted_leaves_no_process_stopped(node: Nod
     )
     assert restarting.stdout is not None
     assert b"restarting" in await restarting.stdout.readline()
+    await until(lambda: not is_ready(node.ports[0]))  # It has been told to end.
     restarting.send_signal(signal.SIGINT)
     assert await restarting.wait() == 130
     await until(lambda: supervisor.process(name).pid not in (0, before))
