@@ -54,6 +54,7 @@ class FaultyProxy:
         self._tls = tls
         self._weather = Weather.CALM
         self._changed: asyncio.Event
+        self._server: asyncio.Server
         self._writers: set[asyncio.StreamWriter] = set()
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listening.getsockname()[1]
@@ -92,10 +93,11 @@ class FaultyProxy:
 
     async def _begin(self) -> None:
         self._changed = asyncio.Event()
-        await asyncio.start_server(self._serve, sock=self._listening, ssl=self._tls)
+        self._server = await asyncio.start_server(self._serve, sock=self._listening, ssl=self._tls)
         self._is_up.set()
 
     async def _end(self) -> None:
+        self._server.close()
         await self._set(Weather.RESET)
         if serving := asyncio.all_tasks() - {asyncio.current_task()}:
             await asyncio.wait(serving, timeout=_END_SECONDS)

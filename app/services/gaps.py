@@ -1,4 +1,4 @@
-"""Ids that certainly name no todo, though nobody has asked MongoDB for each."""
+"""Ids that certainly name no todo of an owner, though nobody has asked MongoDB for each."""
 
 from bisect import bisect_left
 from typing import NamedTuple
@@ -11,7 +11,7 @@ _LOWEST, _HIGHEST = "", "g"
 
 
 class Neighbours(NamedTuple):
-    """The ids next to one that names no todo, whoever owns them; None where there is none."""
+    """The ids of an owner's todos next to one that names none; None where there is none."""
 
     below: str | None
     above: str | None

@@ -47,8 +47,8 @@ class TodoRepository(Protocol):
         """Return the todos of a page that is chosen when it is this read's turn; see `list`."""
         ...
 
-    async def neighbours(self, todo_id: str) -> Neighbours:
-        """Return the ids next to one that names no todo."""
+    async def neighbours(self, owner: str, todo_id: str) -> Neighbours:
+        """Return the ids of the owner's todos next to one that names none of them."""
         ...
 
     async def update(

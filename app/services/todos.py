@@ -71,7 +71,7 @@ class TodoService:
         except TodoNotFound:
             if stamp is not None:
                 with suppress(StorageUnavailable):
-                    gap = await self._repository.neighbours(todo_id)
+                    gap = await self._repository.neighbours(owner, todo_id)
                     self._gaps.get(owner, stamp).add(gap)
             raise
 

@@ -116,15 +116,14 @@ class MongoTodoRepository:
         found = self._todos.find(wanted, sort=sort, session=session, **window, **bounds)
         return found.to_list(query.limit)
 
-    async def neighbours(self, todo_id: str) -> Neighbours:
-        """Return the ids next to one that names no todo."""
-        # Only what the index of ids holds, so no document is read. Whose they are does not matter.
+    async def neighbours(self, owner: str, todo_id: str) -> Neighbours:
+        """Return the ids of the owner's todos next to one that names none of them."""
         wanted = object_id(todo_id)
 
         async def find(session: ClientSession) -> list[str | None]:
             ids = []
             for comparison, order in (("$lt", DESCENDING), ("$gt", ASCENDING)):
-                beyond = {"_id": {comparison: wanted}}
+                beyond = {"owner": owner, "_id": {comparison: wanted}}
                 found = await self._todos.find_one(
                     beyond, {"_id": True}, sort=[("_id", order)], session=session
                 )

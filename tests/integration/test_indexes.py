@@ -73,7 +73,7 @@ def make_shapes(watched: WatchedRepository, todos: list[Todo]) -> dict[str, Shap
         "add": lambda: service.add(PUBLIC_OWNER, TodoDraft("new")),
         "add_many": lambda: watched.add_many(make_todos("fourth")),
         "list": lambda: watched.list(TodoQuery(owner=PUBLIC_OWNER, limit=LIMIT)),
-        "neighbours": lambda: watched.neighbours(unknown),
+        "neighbours": lambda: watched.neighbours(PUBLIC_OWNER, unknown),
         "ping": watched.ping,
         "prepare": lambda: watched.prepare(owner=PUBLIC_OWNER),
         "fetch": lambda: service.fetch(PUBLIC_OWNER, known, stamp=None),
@@ -129,6 +129,33 @@ async def test_every_operation_of_the_service_is_answered_from_an_index(
         if name not in NOT_PROFILED
     }
     assert {name: wrong for name, wrong in found.items() if wrong} == {}
+
+
+async def test_every_operation_names_the_owner_so_that_a_sharded_cluster_asks_one_shard(
+    resources: Resources,
+    repository: MongoTodoRepository,
+    watched: WatchedRepository,
+    todos: list[Todo],
+):
+    # {owner: 1, _id: 1} is the shard key (docs/scale.md); `prepare` is no request's.
+    await fill(repository, todos)
+    shapes = make_shapes(watched, todos)
+    for name, shape in shapes.items():
+        if name in NOT_PROFILED:
+            continue
+        for entry in await profile(resources, shape):
+            assert owners_of(entry) <= {PUBLIC_OWNER, "second", "fourth"}, (name, entry)
+            assert owners_of(entry), (name, entry)
+
+
+def owners_of(entry: dict[str, Any]) -> set[str]:
+    """Return the owners that an operation is about: those of its filter, or of what it stores."""
+    command = entry["command"]
+    if name_of(entry) == "insert":
+        return {PUBLIC_OWNER}  # Whole documents, which `document_from_todo` makes.
+    asked = command.get("filter") or command.get("query") or command.get("q") or {}
+    owner = asked.get("owner")
+    return {owner} if isinstance(owner, str) else set()
 
 
 async def test_the_shapes_are_all_that_the_service_and_the_repository_have(

@@ -24,7 +24,7 @@ CALLS: dict[str, Callable[[Repository], Awaitable[object]]] = {
     "list_chosen": lambda repository: repository.list_chosen(
         lambda: TodoQuery(owner=OWNER, limit=9)
     ),
-    "neighbours": lambda repository: repository.neighbours(KNOWN_ID),
+    "neighbours": lambda repository: repository.neighbours(OWNER, KNOWN_ID),
     "update": lambda repository: repository.update(
         OWNER, KNOWN_ID, TodoChanges(), condition=UNCONDITIONAL, now=NOW
     ),
