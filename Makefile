@@ -130,6 +130,10 @@ freshness: $(VENV)/test ## Check a million operations on real processes, then 10
 restarts: packages $(VENV)/test ## 50 rolling restarts, 100 nginx reloads and 10 scalings under load, about 10 min
 	$(BIN)/python tests/restarts.py $(FLAGS)
 
+.PHONY: faults
+faults: packages $(VENV)/test ## What may happen to a node under load, 500 times in all, about 90 min (as root)
+	$(BIN)/python tests/faults.py $(FLAGS)
+
 .PHONY: fuzz
 fuzz: $(VENV)/test ## Compare the HTTP core's reading with h11's and Tornado's (SECONDS=1800)
 	$(BIN)/python tests/fuzz.py --seconds $(or $(SECONDS),1800) $(FLAGS)

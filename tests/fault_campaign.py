@@ -155,6 +155,11 @@ def _writes_back(report: Report, faults: Sequence[Fault]) -> list[float]:
     ]
 
 
+def _read_error_share(report: Report) -> float:
+    reads = [operation for operation in report.operations if not operation.is_write]
+    return sum(read.outcome == "unknown" for read in reads) / max(1, len(reads))
+
+
 def _broken(result: Result, report: Report) -> list[str]:
     row = result.row
     broken = []
@@ -164,6 +169,8 @@ def _broken(result: Result, report: Report) -> list[str]:
         broken.append(f"{result.lost} acknowledged writes lost")
     if result.error_share > row.most_error_share:
         broken.append(f"errors: {result.error_share:.3%}, more than {row.most_error_share:.3%}")
+    if (share := _read_error_share(report)) > row.most_read_error_share:
+        broken.append(f"errors of reads: {share:.3%}, more than {row.most_read_error_share:.3%}")
     if refused := [entry for entry in report.operations if entry.outcome == "refused"]:
         broken.append(f"{len(refused)} answers nobody should get, such as {refused[0].remark}")
     if result.descriptors > _MORE_DESCRIPTORS:

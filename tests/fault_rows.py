@@ -26,7 +26,9 @@ from app.node.rolling import is_ready
 
 _REST_SECONDS = (0.3, 1.5)
 _WEATHER_SECONDS = 10.0
-_FULL_SECONDS = 15.0
+_FULL_LOG_SECONDS = 15.0
+_FULL_DATA_SECONDS = 75.0
+"""MongoDB first uses the journal that it has, and misses room at its checkpoint, each 60 s."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +42,7 @@ class Row:
         strike: does it once, and returns when its end has been seen; the seconds that were waited
             for what the row is about, or None.
         most_error_share: of requests that were answered with an error, or not at all.
+        most_read_error_share: of reads alone, where writes may have to fail.
         most_seconds: that any request may take.
         back_seconds: that what ``strike`` returns may be.
         writes_back_seconds: from a fault to the first write that began after it and was done.
@@ -51,7 +54,8 @@ class Row:
     times: int
     short_times: int
     strike: Callable[[Patient], float | None]
-    most_error_share: float
+    most_error_share: float = 1.0
+    most_read_error_share: float = 1.0
     most_seconds: float
     back_seconds: float | None = None
     writes_back_seconds: float | None = None
@@ -162,7 +166,6 @@ def _weather_row(server: str, weather: Weather, *, most_seconds: float) -> Row:
         times=12,
         short_times=1 if weather is Weather.RESET else 0,
         strike=change_the_weather(server, weather),
-        most_error_share=1,
         most_seconds=most_seconds,
         setup=behind_proxies,
     )
@@ -224,8 +227,9 @@ ROWS = (
         times=50,
         short_times=0,
         strike=pause_redis(10),
-        most_error_share=0.001,
-        most_seconds=4,
+        # The few clients that wait for an answer each soon wait for a write.
+        most_read_error_share=0.001,
+        most_seconds=3.5,
     ),
     Row(
         name="kill -9 nginx",
@@ -253,20 +257,19 @@ ROWS = (
         if weather is not Weather.CALM
     ),
     Row(
-        name=f"disk full under MongoDB, {_FULL_SECONDS:g} s",
+        name=f"disk full under MongoDB, {_FULL_DATA_SECONDS:g} s",
         times=5,
         short_times=0,
-        strike=fill_the_disk("mongo", _FULL_SECONDS),
-        most_error_share=1,
+        strike=fill_the_disk("mongo", _FULL_DATA_SECONDS),
         most_seconds=10,
         back_seconds=30,
         setup=on_small_disks,
     ),
     Row(
-        name=f"disk full under the logs, {_FULL_SECONDS:g} s",
+        name=f"disk full under the logs, {_FULL_LOG_SECONDS:g} s",
         times=5,
         short_times=0,
-        strike=fill_the_disk("log", _FULL_SECONDS),
+        strike=fill_the_disk("log", _FULL_LOG_SECONDS),
         most_error_share=0.001,
         most_seconds=10,
         back_seconds=30,

@@ -7,6 +7,7 @@ import asyncio
 import resource
 import sys
 from contextlib import suppress
+from typing import cast
 
 import uvloop
 
@@ -20,8 +21,7 @@ class _Idle(asyncio.Protocol):
         self.gone = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)
-        transport.write(_REQUEST)
+        cast("asyncio.Transport", transport).write(_REQUEST)
 
     def connection_lost(self, _: Exception | None) -> None:
         self.gone.set()

@@ -132,7 +132,7 @@ def make_certificate(folder: Path) -> None:
 
 def _with_servers(text: str, app_ports: Sequence[int]) -> str:
     """Put a line for each port in place of those with the same parameters."""
-    if not app_ports:
+    if not app_ports or _SERVERS.search(text) is None:
         raise ValueError("nginx needs at least one process of the service in its list")
 
     def lines(found: re.Match[str]) -> str:
