@@ -13,7 +13,7 @@ from freshness_campaign import Campaign, Report, run_campaign
 from freshness_faults import Fault
 from node_faults import Patient
 
-_QUIET_SECONDS = 3.0
+_QUIET_SECONDS = 2.0
 """Before the first fault and after the last one, for operations that nothing disturbs."""
 
 _MORE_DESCRIPTORS = 40
@@ -122,6 +122,7 @@ def run_row(
         connections=8,
         seed=seed,
         keeps_connections=row.keeps_connections,
+        deletes_are_repeated=True,  # See docs/nginx.md, "Retries".
     )
     report = run_campaign(campaign, patient, troubles=strikes)
     result = Result(

@@ -42,6 +42,8 @@ class Campaign:
         write_share: part of the requests that are to change something.
         longest_pause_seconds: of a process that is paused.
         seed: of all that is drawn.
+        keeps_connections: clients keep theirs.
+        deletes_are_repeated: by a proxy between the clients and the service.
     """
 
     operations: int = 0
@@ -54,6 +56,7 @@ class Campaign:
     longest_pause_seconds: float = 10.0
     seed: int = 1
     keeps_connections: bool = True
+    deletes_are_repeated: bool = False
 
 
 class Target(Protocol):
@@ -194,7 +197,7 @@ def run_campaign(
     operations = [operation for client in clients for operation in read_history(client.history)]
     operations.append(_ask_mongodb(target.mongo_uri))
     checking = time.monotonic()
-    verdict = check(operations)
+    verdict = check(operations, deletes_are_repeated=campaign.deletes_are_repeated)
     checking = time.monotonic() - checking
     report = Report(progress, seconds, nemesis.faults, verdict, operations, checking)
     for operation in operations:

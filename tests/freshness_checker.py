@@ -58,14 +58,21 @@ class _Row(NamedTuple):
     """No answer that ended before can show this."""
 
 
-def check(operations: Sequence[Operation]) -> Verdict:
-    """Return what is wrong with these operations; the order does not matter."""
-    return _Walk(operations).run()
+def check(operations: Sequence[Operation], *, deletes_are_repeated: bool = False) -> Verdict:
+    """Return what is wrong with these operations.
+
+    Args:
+        operations: in any order.
+        deletes_are_repeated: a proxy sends a DELETE again whose answer was broken off: then one
+            that found nothing may have deleted it.
+    """
+    return _Walk(operations, deletes_are_repeated=deletes_are_repeated).run()
 
 
 class _Walk:
-    def __init__(self, operations: Sequence[Operation]) -> None:
+    def __init__(self, operations: Sequence[Operation], *, deletes_are_repeated: bool) -> None:
         self._operations = operations
+        self._deletes_are_repeated = deletes_are_repeated
         self._verdict = Verdict()
         self._todos: dict[str, _Todo] = {}
         self._rows: dict[int, tuple[_Row, ...]] = {}
@@ -96,7 +103,8 @@ class _Walk:
             if operation.outcome == "refused":
                 sentence = f"nobody should ever be answered {operation.remark}"
                 self._verdict.accuse("refused", operation.todo, sentence, operation)
-            if not operation.is_write or operation.outcome == "absent":
+            is_repeated = operation.action == "delete" and self._deletes_are_repeated
+            if not operation.is_write or (operation.outcome == "absent" and not is_repeated):
                 continue
             todo = self._todo(operation.todo)
             if operation.action == "delete":

@@ -11,7 +11,14 @@ _SECONDS = 30.0
 _POLL_SECONDS = 0.1
 _ANSWER_SECONDS = 5.0
 
-_ELECTION = {"electionTimeoutMillis": 2000, "heartbeatIntervalMillis": 500}
+_ELECTION = {
+    "electionTimeoutMillis": 2000,
+    "heartbeatIntervalMillis": 500,
+    # A new primary waits for the others' heartbeats, and for what they know that it does not: no
+    # write that was acknowledged is among that, since most members have those.
+    "heartbeatTimeoutSecs": 2,
+    "catchUpTimeoutMillis": 2000,
+}
 """On one machine a member that is silent for 2 s is gone; MongoDB's 10 s are for networks."""
 
 

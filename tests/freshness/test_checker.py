@@ -220,6 +220,13 @@ def test_a_bad_history_is_found(name: str) -> None:
     assert all(violation.proof for violation in verdict.violations)
 
 
+def test_a_deletion_that_found_nothing_may_have_been_repeated_by_a_proxy() -> None:
+    found_nothing = did(60, 70, "delete", "absent")
+    history = [CREATED, found_nothing, everything(71, 72), everything(80, 90, process=MONGODB)]
+    assert check(history).counts
+    assert not check(history, deletes_are_repeated=True).counts
+
+
 @pytest.mark.parametrize("name", BAD)
 def test_the_order_in_which_operations_are_given_does_not_matter(name: str) -> None:
     rule, history = BAD[name]
