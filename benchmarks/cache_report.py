@@ -91,10 +91,10 @@ _RANDOM = {
     "to be cached in the warm-up.",
     True: "Random pages: the 1,001 pages that begin at a multiple of ten up to 10,000, which is as "
     "deep as `start` goes here (`max_start`). Pages from any start: 10,001 different pages of ten "
-    "down to there, too many to be cached in the warm-up, and more than our service has on its "
-    "short cut (4,096); this is how fast MongoDB skips, in our index of owner, time and id or in "
-    "the peers' of time alone. Deeper pages are reached with the cursors of `/v1/todos`, which the "
-    "peers do not have, so they are not compared. Loads that write are left out.",
+    "down to there, too many to be cached in the warm-up; this is how fast MongoDB skips, in our "
+    "index of owner, time and id or in the peers' of time alone. Deeper pages are reached with the "
+    "cursors of `/v1/todos`, which the peers do not have, so they are not compared. "
+    "Loads that write are left out.",
 }
 
 

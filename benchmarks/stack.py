@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 from tqdm import tqdm
@@ -47,6 +48,7 @@ _CLOSED = (HOT, RANDOM, _MIXED)
 _OPEN = (HOT, _MIXED)
 _OPEN_CONNECTIONS = 1000
 _OPEN_GRACE_SECONDS = 30
+_FIGURES = ("requests_per_second", "p50_milliseconds", "p99_milliseconds", "errors")
 _PACKAGES = ("tornado", "uvloop", "motor", "pymongo", "redis", "supervisor")
 _PEER_PACKAGES = ("flask", "werkzeug", "gunicorn", "gevent", "pymongo", "redis", "hiredis")
 
@@ -143,20 +145,16 @@ class _Bench:
         warm_up = run_wrk(command, load.warm_up_seconds)
         before = _Clock.now()
         seen = run_wrk(command, self.seconds)
-        busy, by_load = before.until_now()
-        return Measurement(
-            system=self.system,
-            load=load.name,
-            round=self.round,
+        rate = seen.requests_per_second - seen.errors.get("status", 0) / self.seconds
+        return self._measurement(
+            load,
+            before,
             connections=connections,
             rate=None,
-            requests_per_second=seen.requests_per_second
-            - seen.errors.get("status", 0) / self.seconds,
+            requests_per_second=rate,
             p50_milliseconds=seen.p50_milliseconds,
             p99_milliseconds=seen.p99_milliseconds,
             errors=dict(Counter(warm_up.errors) + Counter(seen.errors)),
-            busy_cpus=busy,
-            load_cpus=by_load,
         )
 
     def open(self, load: Load, rate: int) -> Measurement:
@@ -173,22 +171,21 @@ class _Bench:
             text=True,
             timeout=self.seconds + _OPEN_GRACE_SECONDS,
         )
-        busy, by_load = before.until_now()
         if finished.returncode != 0:
             raise BenchmarkError(f"the open loop failed: {finished.stderr[-500:]}")
         seen = json.loads(finished.stdout)
+        figures = {name: seen[name] for name in _FIGURES}
+        return self._measurement(load, before, connections=_OPEN_CONNECTIONS, rate=rate, **figures)
+
+    def _measurement(self, load: Load, before: "_Clock", **figures: Any) -> Measurement:
+        busy, by_load = before.until_now()
         return Measurement(
             system=self.system,
             load=load.name,
             round=self.round,
-            connections=_OPEN_CONNECTIONS,
-            rate=rate,
-            requests_per_second=seen["requests_per_second"],
-            p50_milliseconds=seen["p50_milliseconds"],
-            p99_milliseconds=seen["p99_milliseconds"],
-            errors=seen["errors"],
             busy_cpus=busy,
             load_cpus=by_load,
+            **figures,
         )
 
 

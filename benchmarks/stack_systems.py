@@ -7,7 +7,6 @@ same nginx in front of as many gunicorn workers. Both use MongoDB and Redis of t
 import os
 import random
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -16,8 +15,9 @@ from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path
 
-from app.node.layout import HOME, Layout
+from app.node.layout import HOME, Layout, NodeError
 from app.node.nginx import Ports, make_certificate, write_configuration
+from app.node.ports import require_free
 from benchmarks.cache_backends import Backends
 from benchmarks.cache_servers import check_page, wait_for_hits
 from benchmarks.http_machine import BenchmarkError, find_program
@@ -131,9 +131,8 @@ def _free_row(length: int) -> int:
 
 
 def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
+    try:
+        require_free(port)
+    except NodeError:
+        return False
     return True

@@ -54,7 +54,7 @@ class Strikes(Thread):
     def run(self) -> None:
         """Do it; called in the thread."""
         try:
-            time.sleep(_QUIET_SECONDS)
+            self._must_stop.wait(_QUIET_SECONDS)
             for _ in range(self._times):
                 if self._must_stop.wait(rest(self._random)):
                     return

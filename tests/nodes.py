@@ -1,13 +1,15 @@
 """A node as its operator works with it: by the commands of `run.py`."""
 
 import random
-import socket
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from service import ROOT, environment
+
+from app.node.layout import NodeError
+from app.node.ports import require_free
 
 DEADLINE_SECONDS = 120.0
 PROCESSES = 2
@@ -87,9 +89,8 @@ def _free_row(length: int) -> int:
 
 
 def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
+    try:
+        require_free(port)
+    except NodeError:
+        return False
     return True
