@@ -19,6 +19,7 @@ from app.services.todos import TodoService
 from app.services.under_stamp import UnderStamp
 from app.services.writing import Creates
 from app.settings import Settings
+from app.storage.late_reads import LateReads
 from app.storage.operations import Operations
 from app.storage.todos import MongoTodoRepository
 from handlers import CREATIONS, ROUTES
@@ -37,13 +38,28 @@ def make_repository(
     operation_time: OperationTime | None = None,
 ) -> MongoTodoRepository:
     """Return the repository of todos behind the gate that the settings describe."""
-    operations = Operations(
+    return MongoTodoRepository(
+        resources.todos, _make_operations(settings, metrics), operation_time or OperationTime()
+    )
+
+
+def make_late_reads(settings: Settings, resources: Resources, metrics: Metrics) -> LateReads:
+    """Return the reads that need not be fresh, from the members that the settings name."""
+    return LateReads(
+        resources.todos,
+        _make_operations(settings, metrics),
+        preference=settings.mongo_late_reads,
+        patience_seconds=settings.mongo_connect_seconds,
+    )
+
+
+def _make_operations(settings: Settings, metrics: Metrics) -> Operations:
+    return Operations(
         concurrent=settings.mongo_pool_size,
         waiting_limit=settings.mongo_waiting_limit,
         deadline_seconds=settings.mongo_operation_seconds,
         metrics=metrics,
     )
-    return MongoTodoRepository(resources.todos, operations, operation_time or OperationTime())
 
 
 _SLACK_SECONDS = 2.0

@@ -1,44 +1,32 @@
-"""The commands: serve (the default), seed, and those that work on a node."""
+"""The commands: serve (the default), those that work on todos and those that work on a node."""
 
 import errno
-import logging
 import os
 import signal
 import socket
 import sys
-from argparse import ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from argparse import RawDescriptionHelpFormatter
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from random import Random
 from threading import Timer
-from time import perf_counter
 from typing import NoReturn
 
 from tornado.netutil import bind_sockets
 
 from app import __version__
-from app.embedded import EmbeddedServersError, join_servers
+from app.command import Backends, CommandError, backends_of, run_on_loop, settings_of
+from app.data_commands import DATA_COMMANDS
+from app.embedded import EmbeddedServersError
 from app.errors import StorageUnavailable, StorageUnusable
 from app.log import configure_logging
 from app.node.layout import NodeError
-from app.seed import MAX_TODOS_PER_RUN
 from app.settings import Settings, SettingsError
 from app.settings_row import redact
 from app.settings_sources import (
     SettingsParser,
     add_flags,
-    given_flags,
-    load_settings,
-    render_settings,
     unknown,
 )
-
-try:
-    from uvloop import run as run_on_loop
-except ImportError:  # No wheel for this platform: slower, otherwise the same.
-    from asyncio import run as run_on_loop  # type: ignore[assignment]
 
 _FAILED = 1
 _USED_WRONGLY = 2
@@ -53,21 +41,10 @@ servers are started that keep their data in --data-dir."""
 _OTHER_COMMANDS = """\
 other commands:
   run.py seed --count N    store N made-up todos (run.py seed --help)
+  run.py export            write every todo, a line of JSON for each
+  run.py statistics        say how many todos there are
   run.py up                start nginx, a process of the service for each core, MongoDB and Redis;
                            then: status, restart, scale N, logs, down"""
-
-
-class CommandError(Exception):
-    """A command cannot go on; the text is a sentence for the person who gave it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Backends:
-    """The servers a command works with."""
-
-    mongo_uri: str
-    redis_url: str | None
-    description: str
 
 
 def run() -> NoReturn:
@@ -117,7 +94,7 @@ def _serve(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--version", action="version", version=f"tornado-todo {__version__}")
     add_flags(parser)
-    settings = _settings(parser.parse_args(arguments))
+    settings = settings_of(parser.parse_args(arguments))
     if settings is None:
         return 0
     configure_logging(
@@ -125,8 +102,8 @@ def _serve(arguments: Sequence[str]) -> int:
     )
     # Before anything is started: a taken port is the likeliest reason to give up.
     sockets = _bind(settings)
-    with _backends(settings) as backends:
-        from app.serving import serve  # noqa: PLC0415 - imports Motor: see _size_motor().
+    with backends_of(settings) as backends:
+        from app.serving import serve  # noqa: PLC0415 - imports Motor: see backends_of().
 
         def print_banner(found_mongo: bool) -> None:
             banner = _banner(settings, sockets[0], backends)
@@ -144,94 +121,6 @@ def _serve(arguments: Sequence[str]) -> int:
             )
         )
     return 0
-
-
-def _seed(arguments: Sequence[str]) -> int:
-    parser = SettingsParser(
-        prog="run.py seed",
-        description="Store made-up todos of the past year, in Chinese and English.",
-    )
-    parser.add_argument(
-        "--count", type=_todo_count, required=True, metavar="N", help="how many to store"
-    )
-    parser.add_argument(
-        "--random-seed", type=int, metavar="N", help="the same number makes the same texts"
-    )
-    add_flags(
-        parser, ["data_dir", "mongo_uri", "redis_url", "mongo_write_concern", "mongo_journal"]
-    )
-    given = parser.parse_args(arguments)
-    settings = _settings(given)
-    if settings is None:
-        return 0
-    configure_logging(level=settings.log_level, log_format=settings.log_format, access_log=False)
-    with _backends(settings) as backends:
-        from app.seeding import store_made_up_todos  # noqa: PLC0415 - imports Motor, as above.
-
-        random = Random(given.random_seed)  # noqa: S311 - texts to try things with, no secrets.
-        started = perf_counter()
-        stored = run_on_loop(
-            store_made_up_todos(
-                settings,
-                mongo_uri=backends.mongo_uri,
-                redis_url=backends.redis_url,
-                count=given.count,
-                random=random,
-            )
-        )
-        seconds = perf_counter() - started
-        print(f"stored {stored:,} todos in {seconds:.1f} s ({stored / seconds:,.0f} per second)")
-    return 0
-
-
-def _todo_count(text: str) -> int:
-    try:
-        count = int(text)
-    except ValueError:
-        raise ArgumentTypeError(f"must be a whole number, not {text!r}") from None
-    if not 1 <= count <= MAX_TODOS_PER_RUN:
-        raise ArgumentTypeError(f"must be between 1 and {MAX_TODOS_PER_RUN:,}, not {count}")
-    return count
-
-
-def _settings(given: Namespace) -> Settings | None:
-    """Return the settings, or None after printing them because that was asked for."""
-    loaded = load_settings(given_flags(given), os.environ, given.config)
-    if given.show_settings:
-        print(render_settings(loaded))
-        return None
-    return loaded.settings
-
-
-@contextmanager
-def _backends(settings: Settings) -> Iterator[Backends]:
-    """Give the servers of the user's choice; those embedded live at least as long as the body."""
-    _size_motor(settings)
-    own_mongo = settings.mongo_uri != "embedded"
-    own_redis = settings.redis_url != "embedded"
-    redis_url = None if settings.redis_url == "none" else settings.redis_url
-    if own_mongo and own_redis:
-        yield Backends(settings.mongo_uri, redis_url, "")
-        return
-    with join_servers(
-        settings.data_dir,
-        need_mongo=not own_mongo,
-        need_redis=not own_redis,
-        on_wait=logging.getLogger(__name__).info,
-    ) as embedded:
-        yield Backends(
-            settings.mongo_uri if own_mongo else embedded.mongo_uri,
-            redis_url if own_redis else embedded.redis_url,
-            embedded.description,
-        )
-
-
-def _size_motor(settings: Settings) -> None:
-    """Give Motor a thread for each connection; it takes the number when it is imported.
-
-    Operations beyond it wait in `app.storage.operations`, which can give them up.
-    """
-    os.environ["MOTOR_MAX_WORKERS"] = str(settings.mongo_pool_size)
 
 
 def _bind(settings: Settings) -> list[socket.socket]:
@@ -279,6 +168,6 @@ def _on_node(name: str, arguments: Sequence[str]) -> int:
 _NODE_COMMANDS = ("up", "status", "restart", "scale", "logs", "down")
 _COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {
     "serve": _serve,
-    "seed": _seed,
+    **DATA_COMMANDS,
     **{name: partial(_on_node, name) for name in _NODE_COMMANDS},
 }

@@ -3,20 +3,17 @@
 The fields of `Settings` are that table. `app.settings_sources` reads values into it and prints it.
 """
 
-# setting() returns a dataclass field, which the linter takes for a call that runs once too often.
-# ruff: noqa: RUF009
-
 import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from ipaddress import IPv4Network, IPv6Network
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from app.settings_http import HttpSettings
 from app.settings_row import GROUPS, Setting, SettingsError, setting
+from app.settings_storage import StorageSettings
 
 __all__ = ["TABLE", "Settings", "SettingsError", "is_loopback"]
 
@@ -25,8 +22,8 @@ __all__ = ["TABLE", "Settings", "SettingsError", "is_loopback"]
 WRITE_CONCERN = re.compile("majority|[1-9]|[1-4][0-9]|50")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings(HttpSettings):
+@dataclass(frozen=True, kw_only=True)
+class Settings(HttpSettings, StorageSettings):
     """Every setting of a process, checked once, when it is made.
 
     Raises:
@@ -59,59 +56,6 @@ class Settings(HttpSettings):
         group="Listening",
         help="networks whose X-Forwarded-For and -Proto are believed: 127.0.0.0/8,10.1.2.3, say",
         reason="Whoever is believed can choose the client address that is logged.",
-    )
-    data_dir: Path = setting(
-        Path("var"),
-        group="Servers",
-        help="directory for the data of embedded servers",
-        reason="Relative to the working directory; what is stored there survives a restart.",
-    )
-    mongo_uri: str = setting(
-        "embedded",
-        group="Servers",
-        help="MongoDB to use; embedded starts a private one",
-        choices=("embedded",),
-        schemes=("mongodb://", "mongodb+srv://"),
-        reason="The service runs at once, without a server to install.",
-    )
-    redis_url: str = setting(
-        "embedded",
-        group="Servers",
-        help="Redis to use; embedded starts a private one, none does without",
-        choices=("embedded", "none"),
-        schemes=("redis://", "rediss://", "unix://"),
-        reason="The service runs at once, without a server to install.",
-    )
-    mongo_write_concern: str = setting(
-        "majority",
-        group="Servers",
-        help="servers that hold a write before it is acknowledged: majority or how many",
-        unit="members",
-        reason="A write on a majority survives the loss of any one member.",
-    )
-    mongo_journal: bool = setting(
-        True,
-        group="Servers",
-        help="acknowledge a write only when it is in the journal on disk",
-        reason="An acknowledged todo survives a power cut.",
-    )
-    mongo_pool_size: int = setting(
-        32,
-        group="Limits",
-        help="connections of one process to MongoDB",
-        unit="connections",
-        minimum=1,
-        maximum=1000,
-        reason="MongoDB spends a thread and about 1 MB on each, times the number of processes.",
-    )
-    mongo_waiting_limit: int = setting(
-        1000,
-        group="Limits",
-        help="operations that may wait for a connection before requests get 503",
-        unit="operations",
-        minimum=0,
-        maximum=100_000,
-        reason="A longer queue would only pass its deadline in memory.",
     )
     creates_waiting_limit: int = setting(
         10_000,
@@ -148,42 +92,6 @@ class Settings(HttpSettings):
         minimum=0,
         maximum=1_000_000,
         reason="MongoDB walks over every todo it skips; the cursor of v1 costs the same anywhere.",
-    )
-    mongo_connect_seconds: float = setting(
-        2.0,
-        group="Time limits",
-        help="deadline for connecting to a MongoDB server, and how long a start waits for one",
-        unit="seconds",
-        minimum=0.1,
-        maximum=60.0,
-        reason="A connection takes milliseconds; the driver's own 20 s would hold its retries.",
-    )
-    mongo_operation_seconds: float = setting(
-        5.0,
-        group="Time limits",
-        help="deadline of one storage operation",
-        unit="seconds",
-        minimum=0.1,
-        maximum=60.0,
-        reason="An indexed operation takes milliseconds; seconds leave room for an election.",
-    )
-    redis_timeout_seconds: float = setting(
-        0.5,
-        group="Time limits",
-        help="deadline of one Redis call, and of connecting",
-        unit="seconds",
-        minimum=0.01,
-        maximum=10.0,
-        reason="A cache slower than the storage behind it is of no use.",
-    )
-    redis_write_seconds: float = setting(
-        3.0,
-        group="Time limits",
-        help="how long a write waits for a Redis that is away before it gets 503",
-        unit="seconds",
-        minimum=0.1,
-        maximum=60.0,
-        reason="A restarted Redis is back within; and a client should not wait for longer.",
     )
     cache_seconds: float = setting(
         60.0,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from app.settings_row import setting
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class HttpSettings:
     """The part of `app.settings.Settings` that `app.httpserver.Options` is made from."""
 

@@ -21,7 +21,7 @@ from app.node.supervisor import Supervisor
 _POLL_SECONDS = 0.05
 _WELL_SECONDS = 90.0
 _ANSWER_SECONDS = 2.0
-_MEMBERS = 3
+MEMBERS = 3
 
 
 class Patient:
@@ -40,7 +40,7 @@ class Patient:
         self._layout = Layout(node.folder)
         self._supervisor = Supervisor(self._layout.socket)
         self._redis_socket = redis_socket or self._layout.run / "redis.sock"
-        self._members = [f"mongod-{port}" for port in self._mongo_ports]
+        self.members = [f"mongod-{port}" for port in self._mongo_ports]
         hosts = ",".join(f"127.0.0.1:{port}" for port in self._mongo_ports)
         self.has_own_mongo = mongo_uri is None
         self.mongo_uri = mongo_uri or f"mongodb://{hosts}/todo?replicaSet=todo"
@@ -62,7 +62,7 @@ class Patient:
 
     @property
     def _mongo_ports(self) -> range:
-        return range(self.node.first_mongo_port, self.node.first_mongo_port + _MEMBERS)
+        return range(self.node.first_mongo_port, self.node.first_mongo_port + MEMBERS)
 
     def pid(self, name: str) -> int:
         """Return the process that a program has now, and wait until it has one."""
@@ -112,7 +112,7 @@ class Patient:
         return wait_for(self._find_primary, "there is a primary")
 
     def _find_primary(self) -> str | None:
-        for port, name in zip(self._mongo_ports, self._members, strict=True):
+        for port, name in zip(self._mongo_ports, self.members, strict=True):
             with suppress(PyMongoError):
                 if _hello(port)["isWritablePrimary"]:
                     return name

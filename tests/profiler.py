@@ -5,6 +5,7 @@ from typing import Any
 
 from many_todos import SAME_TIME_AS
 
+from app.domain.todo import PUBLIC_OWNER
 from app.errors import RevConflict, TodoNotFound
 from app.resources import Resources
 
@@ -66,3 +67,16 @@ def name_of(entry: Entry) -> str:
     # A write stands under its own name, as one entry for each of its statements.
     names = {"update": "update", "remove": "delete", "insert": "insert", "getmore": "getMore"}
     return names.get(entry["op"]) or str(next(iter(entry["command"])))
+
+
+def owners_of(entry: Entry) -> set[str]:
+    """Return the owners that an operation is about: those of its filter, or of what it stores."""
+    command = entry["command"]
+    if name_of(entry) == "insert":
+        return {PUBLIC_OWNER}  # Whole documents, which `document_from_todo` makes.
+    if name_of(entry) == "aggregate":
+        asked = command["pipeline"][0].get("$match", {})
+    else:
+        asked = command.get("filter") or command.get("query") or command.get("q") or {}
+    owner = asked.get("owner")
+    return {owner} if isinstance(owner, str) else set()

@@ -160,13 +160,9 @@ def lay_out(layout: Layout, plan: Plan) -> None:
         redis_url = f"unix://{quote(str(layout.run))}/redis.sock"
     settings = (HOME / "conf/node.todo.conf").read_text(encoding="utf-8")
     addresses = f"mongo_uri = {plan.mongo_uri}\nredis_url = {redis_url}\n"
-    _settings_file(layout).write_text(f"{_MARK}{settings}{addresses}", encoding="utf-8")
+    layout.settings.write_text(f"{_MARK}{settings}{addresses}", encoding="utf-8")
     write_configuration(layout.conf / "nginx", ports=plan.nginx, app_ports=plan.ports)
     make_certificate(layout.conf / "nginx")
-
-
-def _settings_file(layout: Layout) -> Path:
-    return layout.conf / "todo.conf"
 
 
 def _require_fit(layout: Layout) -> None:
@@ -177,7 +173,7 @@ def _require_fit(layout: Layout) -> None:
     if found := _SPECIAL.search(str(layout.folder)):
         raise NodeError(f"supervisord cannot work in a folder with a {found[0]} in its path")
     if layout.conf.exists():
-        file = _settings_file(layout)
+        file = layout.settings
         if not file.exists() or not file.read_text(encoding="utf-8").startswith(_MARK):
             raise NodeError(f"{layout.conf} is not run.py up's, which would write it anew")
 

@@ -38,6 +38,11 @@ class Layout:
         return self.conf / "supervisord.conf"
 
     @property
+    def settings(self) -> Path:
+        """The settings of the service's processes."""
+        return self.conf / "todo.conf"
+
+    @property
     def log(self) -> Path:
         """What the processes write to their standard output and error."""
         return self.folder / "log"

@@ -19,7 +19,7 @@ from pymongo.errors import (
     WriteConcernError,
 )
 
-from app.errors import StorageOverloaded, StorageUnavailable
+from app.errors import StorageOverloaded, StorageUnavailable, StorageUnusable
 from app.metrics import Metrics
 
 T = TypeVar("T")
@@ -171,6 +171,22 @@ def storage_errors() -> Iterator[None]:
         if _is_passing(error):
             raise StorageUnavailable("MongoDB cannot answer now") from error
         raise
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Translate the driver's errors that do not pass, where nothing but the server is to blame.
+
+    Raises:
+        StorageUnusable: MongoDB refuses, say the password; the text is in its words.
+    """
+    try:
+        yield
+    except PyMongoError as error:
+        # The driver adds the whole reply to the server's words.
+        reply = error.details if isinstance(error, OperationFailure) else None
+        reason = (reply or {}).get("errmsg", error)
+        raise StorageUnusable(f"MongoDB cannot be used: {reason}") from error
 
 
 def failure_of(write_error: Mapping[str, Any]) -> Exception:

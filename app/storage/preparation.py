@@ -1,14 +1,12 @@
 """What a collection needs before requests are served from it."""
 
 import pymongo
-from pymongo.errors import OperationFailure, PyMongoError
 
-from app.errors import StorageUnusable
 from app.storage.adoption import adopt_ownerless
 from app.storage.collection import Collection
 from app.storage.cursor_key import shared_key
 from app.storage.indexes import INDEXES
-from app.storage.operations import storage_errors
+from app.storage.operations import refusals, storage_errors
 
 # Building them on a large collection that somebody else filled takes minutes, not the
 # seconds that an operation for a request may take.
@@ -25,20 +23,11 @@ async def prepare(collection: Collection, *, owner: str) -> bytes:
         StorageUnavailable: MongoDB is away; what was done stays done.
         StorageUnusable: it refuses, say the password or an index that clashes with ours.
     """
-    try:
-        with storage_errors():
-            # The building of indexes may take long, and its deadline covers the search for a
-            # server, too: whether there is one is asked before, within an operation's deadline.
-            await collection.database.command("ping")
-            with pymongo.timeout(_BUILD_SECONDS):
-                await collection.create_indexes(list(INDEXES))
-            await adopt_ownerless(collection, owner=owner)
-            return await shared_key(collection)
-    except PyMongoError as error:
-        raise StorageUnusable(f"MongoDB cannot be used: {_reason(error)}") from error
-
-
-def _reason(error: PyMongoError) -> str:
-    """Return why, in the server's words; the driver adds the whole reply to them."""
-    reply = error.details if isinstance(error, OperationFailure) else None
-    return str((reply or {}).get("errmsg", error))
+    with refusals(), storage_errors():
+        # The building of indexes may take long, and its deadline covers the search for a
+        # server, too: whether there is one is asked before, within an operation's deadline.
+        await collection.database.command("ping")
+        with pymongo.timeout(_BUILD_SECONDS):
+            await collection.create_indexes(list(INDEXES))
+        await adopt_ownerless(collection, owner=owner)
+        return await shared_key(collection)

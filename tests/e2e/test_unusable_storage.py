@@ -40,6 +40,14 @@ def test_a_wrong_password_ends_the_command_with_exit_code_1_and_one_sentence(
     assert not any(PASSWORD in line for line in (*ended.log, *ended.output))
 
 
+@pytest.mark.parametrize("command", ["export", "statistics"])
+def test_a_wrong_password_ends_a_command_that_reads_in_the_same_way(
+    command: str, mongo_uri: str
+) -> None:
+    ended = run(command, f"--mongo-uri={refuse_password(mongo_uri)}")
+    assert sentence_of(ended) == "run.py: MongoDB cannot be used: Authentication failed."
+
+
 def test_more_members_than_there_are_end_the_command_with_exit_code_1_and_one_sentence(
     command: list[str], mongo_uri: str
 ) -> None:

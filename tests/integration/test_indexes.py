@@ -9,7 +9,7 @@ import pytest
 from bson import ObjectId
 from many_todos import NOW, TODOS_OF_EACH, fill, make_todos
 from msgspec.structs import replace
-from profiler import SLACK_DOCUMENTS, Shape, complaints, name_of, profile
+from profiler import SLACK_DOCUMENTS, Shape, complaints, name_of, owners_of, profile
 from todo_service import make_service
 
 from app.bootstrap import make_repository
@@ -146,16 +146,6 @@ async def test_every_operation_names_the_owner_so_that_a_sharded_cluster_asks_on
         for entry in await profile(resources, shape):
             assert owners_of(entry) <= {PUBLIC_OWNER, "second", "fourth"}, (name, entry)
             assert owners_of(entry), (name, entry)
-
-
-def owners_of(entry: dict[str, Any]) -> set[str]:
-    """Return the owners that an operation is about: those of its filter, or of what it stores."""
-    command = entry["command"]
-    if name_of(entry) == "insert":
-        return {PUBLIC_OWNER}  # Whole documents, which `document_from_todo` makes.
-    asked = command.get("filter") or command.get("query") or command.get("q") or {}
-    owner = asked.get("owner")
-    return {owner} if isinstance(owner, str) else set()
 
 
 async def test_the_shapes_are_all_that_the_service_and_the_repository_have(

@@ -1,0 +1,72 @@
+"""What the commands have in common: their settings, the servers they work with, how they fail."""
+
+import logging
+import os
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from app.embedded import join_servers
+from app.settings import Settings
+from app.settings_sources import given_flags, load_settings, render_settings
+
+try:
+    from uvloop import run as run_on_loop
+except ImportError:  # No wheel for this platform: slower, otherwise the same.
+    from asyncio import run as run_on_loop  # type: ignore[assignment]
+
+__all__ = ["Backends", "CommandError", "backends_of", "run_on_loop", "settings_of"]
+
+
+class CommandError(Exception):
+    """A command cannot go on; the text is a sentence for the person who gave it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backends:
+    """The servers a command works with."""
+
+    mongo_uri: str
+    redis_url: str | None
+    description: str
+
+
+def settings_of(given: Namespace) -> Settings | None:
+    """Return the settings, or None after printing them because that was asked for."""
+    loaded = load_settings(given_flags(given), os.environ, given.config)
+    if given.show_settings:
+        print(render_settings(loaded))
+        return None
+    return loaded.settings
+
+
+@contextmanager
+def backends_of(settings: Settings) -> Iterator[Backends]:
+    """Give the servers of the user's choice; those embedded live at least as long as the body."""
+    _size_motor(settings)
+    own_mongo = settings.mongo_uri != "embedded"
+    own_redis = settings.redis_url != "embedded"
+    redis_url = None if settings.redis_url == "none" else settings.redis_url
+    if own_mongo and own_redis:
+        yield Backends(settings.mongo_uri, redis_url, "")
+        return
+    with join_servers(
+        settings.data_dir,
+        need_mongo=not own_mongo,
+        need_redis=not own_redis,
+        on_wait=logging.getLogger(__name__).info,
+    ) as embedded:
+        yield Backends(
+            settings.mongo_uri if own_mongo else embedded.mongo_uri,
+            redis_url if own_redis else embedded.redis_url,
+            embedded.description,
+        )
+
+
+def _size_motor(settings: Settings) -> None:
+    """Give Motor a thread for each connection; it takes the number when it is imported.
+
+    Operations beyond it wait in `app.storage.operations`, which can give them up.
+    """
+    os.environ["MOTOR_MAX_WORKERS"] = str(settings.mongo_pool_size)
