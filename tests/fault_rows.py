@@ -6,10 +6,11 @@ should ever get (500, or what HTTP does not allow).
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from fault_setups import (
+    LOG,
     BehindProxies,
     OnSmallDisks,
     Setup,
@@ -27,7 +28,7 @@ from app.node.rolling import is_ready
 _REST_SECONDS = (0.3, 1.5)
 _WEATHER_SECONDS = 10.0
 _FULL_LOG_SECONDS = 15.0
-_FULL_DATA_SECONDS = 75.0
+_FULL_DATA_SECONDS = 90.0
 """MongoDB first uses the journal that it has, and misses room at its checkpoint, each 60 s."""
 
 
@@ -123,13 +124,15 @@ def reload_nginx(patient: Patient) -> None:
     patient.signal("nginx", "HUP")
 
 
-def fill_the_disk(disk: str, seconds: float) -> Callable[[Patient], float]:
-    """Fill a disk for some time; return how long after that changes are carried out."""
+def fill(
+    choose: Callable[[OnSmallDisks], Sequence[str]], seconds: float
+) -> Callable[[Patient], float]:
+    """Keep disks full for some time; return how long after that changes are carried out."""
 
     def strike(patient: Patient) -> float:
         assert isinstance(patient, OnSmallDisks)
         pids = [patient.pid(name) for name in patient.services]
-        with patient.full(disk):
+        with patient.full(choose(patient)):
             time.sleep(seconds)
         back = _seconds_until(lambda: takes_writes(patient.node.port), "changes are carried out")
         assert [patient.pid(name) for name in patient.services] == pids, "a process has ended"
@@ -257,10 +260,20 @@ ROWS = (
         if weather is not Weather.CALM
     ),
     Row(
-        name=f"disk full under MongoDB, {_FULL_DATA_SECONDS:g} s",
+        name=f"disk full under the primary of MongoDB, {_FULL_DATA_SECONDS:g} s",
         times=5,
         short_times=0,
-        strike=fill_the_disk("mongo", _FULL_DATA_SECONDS),
+        strike=fill(lambda patient: [patient.primary()], _FULL_DATA_SECONDS),
+        most_error_share=0.001,
+        most_seconds=10,
+        back_seconds=30,
+        setup=on_small_disks,
+    ),
+    Row(
+        name=f"disk full under all of MongoDB, {_FULL_DATA_SECONDS:g} s",
+        times=5,
+        short_times=0,
+        strike=fill(lambda patient: patient.members, _FULL_DATA_SECONDS),
         most_seconds=10,
         back_seconds=30,
         setup=on_small_disks,
@@ -269,7 +282,7 @@ ROWS = (
         name=f"disk full under the logs, {_FULL_LOG_SECONDS:g} s",
         times=5,
         short_times=0,
-        strike=fill_the_disk("log", _FULL_LOG_SECONDS),
+        strike=fill(lambda _: [LOG], _FULL_LOG_SECONDS),
         most_error_share=0.001,
         most_seconds=10,
         back_seconds=30,

@@ -3,14 +3,15 @@
 import asyncio
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
+from threading import Event, Thread
 from urllib.parse import unquote
 
 from faulty_proxy import FaultyProxy, Weather
 from freshness_stack import RedisProgram
-from node_faults import Patient
+from node_faults import MEMBERS, Patient
 from nodes import Node
 from service import ROOT
 
@@ -18,11 +19,15 @@ from app.embedded import join_servers
 from app.node.layout import Layout
 from app.node.supervisor import Supervisor
 
-_MONGO_DISK = "1500m"
-"""For three members, each of which takes some 300 MB at first."""
+_MEMBER_DISK = "600m"
+"""For a member of MongoDB, which takes some 300 MB at first."""
+
+LOG = "log"
+"""The disk under the logs."""
 
 _LOG_DISK = "100m"
 _CHUNK = bytes(1 << 20)
+_FILL_EVERY_SECONDS = 0.05
 
 Setup = Callable[[Path], AbstractContextManager[Patient]]
 """Runs a node in an empty folder until the block is left."""
@@ -88,24 +93,36 @@ def _proxy(held: ExitStack, path: str) -> FaultyProxy:
 
 
 class OnSmallDisks(Patient):
-    """A node with a disk for the members of MongoDB and one for the logs."""
+    """A node with a disk for each member of MongoDB, named after it, and one for the logs."""
 
     def __init__(self, node: Node, disks: Path) -> None:
         super().__init__(node)
         self._disks = disks
 
     @contextmanager
-    def full(self, disk: str) -> Iterator[None]:
-        """Fill a disk (``mongo`` or ``log``) until the block is left."""
-        filler = self._disks / disk / "filler"
-        descriptor = os.open(filler, os.O_CREAT | os.O_WRONLY)
-        try:
+    def full(self, disks: Sequence[str]) -> Iterator[None]:
+        """Keep disks full until the block is left."""
+        must_end = Event()
+        with ExitStack() as held:
+            for disk in disks:
+                filler = self._disks / disk / "filler"
+                held.callback(filler.unlink)
+                thread = Thread(target=_keep_full, args=(filler, must_end))
+                thread.start()
+                held.callback(thread.join)
+            held.callback(must_end.set)
+            yield
+
+
+def _keep_full(filler: Path, must_end: Event) -> None:
+    # A member of MongoDB that ends leaves room, in which it could live for another while.
+    descriptor = os.open(filler, os.O_CREAT | os.O_WRONLY)
+    try:
+        while not must_end.wait(_FILL_EVERY_SECONDS):
             for size in (len(_CHUNK), 4096, 1):
                 _write_until_full(descriptor, _CHUNK[:size])
-            yield
-        finally:
-            os.close(descriptor)
-            filler.unlink()
+    finally:
+        os.close(descriptor)
 
 
 def _write_until_full(descriptor: int, data: bytes) -> None:
@@ -123,14 +140,16 @@ def on_small_disks(folder: Path) -> Iterator[Patient]:
     disks = folder / "disks"
     layout = Layout(node.folder)
     layout.folder.mkdir(mode=0o700)
+    places = {
+        f"mongod-{port}": (layout.folder / f"mongo-{port}", _MEMBER_DISK)
+        for port in range(node.first_mongo_port, node.first_mongo_port + MEMBERS)
+    }
+    places[LOG] = (layout.log, _LOG_DISK)
     with ExitStack() as held:
-        for name, size in (("mongo", _MONGO_DISK), ("log", _LOG_DISK)):
+        for name, (place, size) in places.items():
             (disks / name).mkdir(parents=True)
             held.enter_context(_mounted(disks / name, size))
-        layout.log.symlink_to(disks / "log")
-        for port in range(node.first_mongo_port, node.first_mongo_port + 3):
-            (disks / "mongo" / str(port)).mkdir()
-            (layout.folder / f"mongo-{port}").symlink_to(disks / "mongo" / str(port))
+            place.symlink_to(disks / name)
         yield OnSmallDisks(held.enter_context(_up(node)), disks)
 
 
