@@ -66,7 +66,8 @@ down: $(VENV)/node ## Stop what `make up` has started; data in var/ stays
 .PHONY: test
 test: packages $(VENV)/test ## Run all tests and measure their branch coverage
 	@rm -f .coverage .coverage.*
-	$(BIN)/coverage run -m pytest -n 2 --dist loadfile
+	@# In the order of their names: the long files come early, and no worker is left alone with one.
+	$(BIN)/coverage run -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 

@@ -8,13 +8,16 @@ from dataclasses import dataclass, field
 from random import Random
 from threading import Event, Thread
 
-from fault_rows import Row, rest
+from fault_rows import Row
 from freshness_campaign import Campaign, Report, run_campaign
 from freshness_faults import Fault
 from node_faults import Patient
 
 _QUIET_SECONDS = 2.0
 """Before the first fault and after the last one, for operations that nothing disturbs."""
+
+_REST_SECONDS = (0.3, 1.5)
+"""Between two faults, when all is well again."""
 
 _MORE_DESCRIPTORS = 40
 """That the pools of two processes may have grown by."""
@@ -56,7 +59,7 @@ class Strikes(Thread):
         try:
             self._must_stop.wait(_QUIET_SECONDS)
             for _ in range(self._times):
-                if self._must_stop.wait(rest(self._random)):
+                if self._must_stop.wait(self._random.uniform(*_REST_SECONDS)):
                     return
                 start = time.monotonic_ns()
                 waited = self._row.strike(self._patient)

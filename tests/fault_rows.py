@@ -25,7 +25,6 @@ from steady_load import takes_writes
 
 from app.node.rolling import is_ready
 
-_REST_SECONDS = (0.3, 1.5)
 _WEATHER_SECONDS = 10.0
 _FULL_LOG_SECONDS = 15.0
 _FULL_DATA_SECONDS = 90.0
@@ -298,8 +297,3 @@ ROWS = (
         setup=with_a_shifting_clock,
     ),
 )
-
-
-def rest(random_: random.Random) -> float:
-    """Return for how long nothing is done between two faults."""
-    return random_.uniform(*_REST_SECONDS)
