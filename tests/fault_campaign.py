@@ -125,6 +125,7 @@ def run_row(
         connections=8,
         seed=seed,
         keeps_connections=row.keeps_connections,
+        clock_jump_seconds=row.clock_jump_seconds,
         deletes_are_repeated=True,  # See docs/nginx.md, "Retries".
     )
     report = run_campaign(campaign, patient, troubles=strikes)

@@ -4,28 +4,29 @@ In every row nothing stale is read, no acknowledged write is lost, and no answer
 should ever get (500, or what HTTP does not allow).
 """
 
-import random
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from fault_setups import (
-    LOG,
-    BehindProxies,
-    OnSmallDisks,
-    Setup,
-    behind_proxies,
-    on_small_disks,
-    plain,
-    with_a_shifting_clock,
+from fault_setups import LOG, Setup, behind_proxies, on_small_disks, plain, with_a_shifting_clock
+from fault_strikes import (
+    JUMP_SECONDS,
+    WEATHER_SECONDS,
+    change_the_weather,
+    fill,
+    flush_redis,
+    kill_a_process,
+    kill_nginx,
+    kill_redis,
+    kill_the_primary,
+    let_the_clock_jump,
+    pause_a_process,
+    pause_redis,
+    pause_the_primary,
+    reload_nginx,
 )
 from faulty_proxy import Weather
-from node_faults import Patient, wait_for
-from steady_load import takes_writes
+from node_faults import Patient
 
-from app.node.rolling import is_ready
-
-_WEATHER_SECONDS = 10.0
 _FULL_LOG_SECONDS = 15.0
 _FULL_DATA_SECONDS = 90.0
 """MongoDB first uses the journal that it has, and misses room at its checkpoint, each 60 s."""
@@ -39,14 +40,14 @@ class Row:
         name: what is done.
         times: in the whole campaign.
         short_times: in the short one.
-        strike: does it once, and returns when its end has been seen; the seconds that were waited
-            for what the row is about, or None.
+        strike: does it once; see `fault_strikes`.
         most_error_share: of requests that were answered with an error, or not at all.
         most_read_error_share: of reads alone, where writes may have to fail.
         most_seconds: that any request may take.
         back_seconds: that what ``strike`` returns may be.
         writes_back_seconds: from a fault to the first write that began after it and was done.
         keeps_connections: clients keep theirs.
+        clock_jump_seconds: by how much the clocks of the service's processes may differ.
         setup: the node to which it is done.
     """
 
@@ -60,111 +61,14 @@ class Row:
     back_seconds: float | None = None
     writes_back_seconds: float | None = None
     keeps_connections: bool = True
+    clock_jump_seconds: float = 0.0
     setup: Setup = plain
-
-
-def _seconds_until(what: Callable[[], object], words: str) -> float:
-    begun = time.monotonic()
-    wait_for(what, words)
-    return time.monotonic() - begun
-
-
-def kill_a_process(patient: Patient) -> float:
-    """Kill a process of the service."""
-    port = random.choice(patient.node.ports)
-    pid = patient.pid(f"todo-{port}")
-    patient.kill(f"todo-{port}")
-    return _seconds_until(
-        lambda: patient.pid(f"todo-{port}") != pid and is_ready(port), f"{port} is ready"
-    )
-
-
-def pause_a_process(seconds: float) -> Callable[[Patient], None]:
-    """Stop a process of the service for some time."""
-    return lambda patient: patient.pause(random.choice(patient.services), seconds)
-
-
-def kill_the_primary(patient: Patient) -> None:
-    """Kill the primary of the replica set."""
-    patient.kill(patient.primary())
-
-
-def pause_the_primary(seconds: float) -> Callable[[Patient], None]:
-    """Stop the primary for some time: it is deposed, and does not know it when it goes on."""
-    return lambda patient: patient.pause(patient.primary(), seconds)
-
-
-def kill_redis(patient: Patient) -> None:
-    """Kill Redis; it comes back empty."""
-    patient.kill("redis")
-
-
-def flush_redis(patient: Patient) -> None:
-    """Empty Redis."""
-    patient.flush_redis()
-
-
-def pause_redis(seconds: float) -> Callable[[Patient], None]:
-    """Stop Redis for some time."""
-    return lambda patient: patient.pause("redis", seconds)
-
-
-def kill_nginx(patient: Patient) -> float:
-    """Kill nginx, its workers as well or not."""
-    pid = patient.pid("nginx")
-    (patient.kill if random.random() < 0.5 else patient.kill_with_children)("nginx")
-    return _seconds_until(
-        lambda: patient.pid("nginx") != pid and is_ready(patient.node.port), "nginx answers"
-    )
-
-
-def reload_nginx(patient: Patient) -> None:
-    """Let nginx read its configuration again."""
-    patient.signal("nginx", "HUP")
-
-
-def fill(
-    choose: Callable[[OnSmallDisks], Sequence[str]], seconds: float
-) -> Callable[[Patient], float]:
-    """Keep disks full for some time; return how long after that changes are carried out."""
-
-    def strike(patient: Patient) -> float:
-        assert isinstance(patient, OnSmallDisks)
-        pids = [patient.pid(name) for name in patient.services]
-        with patient.full(choose(patient)):
-            time.sleep(seconds)
-        back = _seconds_until(lambda: takes_writes(patient.node.port), "changes are carried out")
-        assert [patient.pid(name) for name in patient.services] == pids, "a process has ended"
-        return back
-
-    return strike
-
-
-def let_the_clock_jump(patient: Patient) -> None:
-    """Put one process's clock an hour on, or back, and right again some seconds later."""
-    name = patient.services[0]
-    there, back = random.sample(("USR1", "USR2"), 2)
-    patient.signal(name, there)
-    time.sleep(5)
-    patient.signal(name, back)
-
-
-def change_the_weather(server: str, weather: Weather) -> Callable[[Patient], None]:
-    """Let the network to a server misbehave for some seconds."""
-
-    def strike(patient: Patient) -> None:
-        assert isinstance(patient, BehindProxies)
-        patient.set_weather(server, weather)
-        time.sleep(_WEATHER_SECONDS)
-        patient.set_weather(server, Weather.CALM)
-
-    return strike
 
 
 def _weather_row(server: str, weather: Weather, *, most_seconds: float) -> Row:
     name = weather.name.lower().replace("_", " ")
     return Row(
-        name=f"{name} between the service and {server}, {_WEATHER_SECONDS:g} s",
+        name=f"{name} between the service and {server}, {WEATHER_SECONDS:g} s",
         times=12,
         short_times=1 if weather is Weather.RESET else 0,
         strike=change_the_weather(server, weather),
@@ -294,6 +198,7 @@ ROWS = (
         strike=let_the_clock_jump,
         most_error_share=0,
         most_seconds=10,
+        clock_jump_seconds=JUMP_SECONDS,
         setup=with_a_shifting_clock,
     ),
 )

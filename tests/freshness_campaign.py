@@ -17,6 +17,7 @@ from freshness_checker import check
 from freshness_clients import Orders, Progress
 from freshness_faults import Fault, Nemesis
 from freshness_history import MONGODB, Operation, Page, Seen, read_history
+from freshness_order import check_order
 from freshness_stack import Stack
 from freshness_verdict import Verdict
 from pymongo import MongoClient
@@ -44,6 +45,7 @@ class Campaign:
         seed: of all that is drawn.
         keeps_connections: clients keep theirs.
         deletes_are_repeated: by a proxy between the clients and the service.
+        clock_jump_seconds: by how much the processes' clocks may differ.
     """
 
     operations: int = 0
@@ -57,6 +59,7 @@ class Campaign:
     seed: int = 1
     keeps_connections: bool = True
     deletes_are_repeated: bool = False
+    clock_jump_seconds: float = 0.0
 
 
 class Target(Protocol):
@@ -198,6 +201,7 @@ def run_campaign(
     operations.append(_ask_mongodb(target.mongo_uri))
     checking = time.monotonic()
     verdict = check(operations, deletes_are_repeated=campaign.deletes_are_repeated)
+    check_order(operations, verdict, clock_jump_seconds=campaign.clock_jump_seconds)
     checking = time.monotonic() - checking
     report = Report(progress, seconds, nemesis.faults, verdict, operations, checking)
     for operation in operations:
