@@ -1,13 +1,18 @@
-"""Puts the parts together: the only module that imports handlers."""
+"""Puts the parts together: the only module but the server (`app.serving`) that imports handlers."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from time import monotonic, time
+
+import msgspec
 
 from app.cache.answers import Answers
 from app.cache.bodies import Bodies, Codec
 from app.cache.local_stamps import LocalStamps
 from app.cache.reads import Reads
 from app.cache.redis_stamps import RedisStamps
+from app.domain.statistics import Statistics
+from app.domain.todo import Todo
 from app.metrics import Metrics
 from app.resources import Resources
 from app.services.freshness import OperationTime, Stamps
@@ -29,6 +34,7 @@ from handlers.create_shortcut import CreateShortcut
 from handlers.openapi import build_document
 from handlers.representation import Representation, decode_representation, encode_representation
 from handlers.shortcut import Shortcut
+from handlers.wire import statistics_view, view
 
 
 def make_repository(
@@ -43,23 +49,40 @@ def make_repository(
     )
 
 
+_LAST_WORD_SECONDS = 1.0
+"""For the driver, which gives up in time, to say why: the gate would know no reason."""
+
+
 def make_late_reads(settings: Settings, resources: Resources, metrics: Metrics) -> LateReads:
     """Return the reads that need not be fresh, from the members that the settings name."""
     return LateReads(
         resources.todos,
-        _make_operations(settings, metrics),
+        _make_operations(settings, metrics, last_word_seconds=_LAST_WORD_SECONDS),
         preference=settings.mongo_late_reads,
         patience_seconds=settings.mongo_connect_seconds,
+        deadline_seconds=settings.mongo_operation_seconds,
     )
 
 
-def _make_operations(settings: Settings, metrics: Metrics) -> Operations:
+def _make_operations(
+    settings: Settings, metrics: Metrics, *, last_word_seconds: float = 0.0
+) -> Operations:
     return Operations(
         concurrent=settings.mongo_pool_size,
         waiting_limit=settings.mongo_waiting_limit,
-        deadline_seconds=settings.mongo_operation_seconds,
+        deadline_seconds=settings.mongo_operation_seconds + last_word_seconds,
         metrics=metrics,
     )
+
+
+def encode_todos(todos: Iterable[Todo]) -> bytes:
+    """Return a line of JSON for each todo, as the API shows it."""
+    return msgspec.json.Encoder().encode_lines(map(view, todos))
+
+
+def encode_statistics(statistics: Statistics) -> bytes:
+    """Return statistics as a JSON object over several lines."""
+    return msgspec.json.format(msgspec.json.encode(statistics_view(statistics)))
 
 
 _SLACK_SECONDS = 2.0

@@ -2,13 +2,17 @@
 
 import logging
 import os
+import re
 from argparse import Namespace
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from app.embedded import join_servers
+from app.embedded.mongod import Mongod
+from app.errors import StorageUnavailable
 from app.settings import Settings
+from app.settings_row import redact
 from app.settings_sources import given_flags, load_settings, render_settings
 
 try:
@@ -16,7 +20,16 @@ try:
 except ImportError:  # No wheel for this platform: slower, otherwise the same.
     from asyncio import run as run_on_loop  # type: ignore[assignment]
 
-__all__ = ["Backends", "CommandError", "backends_of", "run_on_loop", "settings_of"]
+__all__ = [
+    "Backends",
+    "CommandError",
+    "backends_of",
+    "place_of",
+    "reason_of",
+    "require_data",
+    "run_on_loop",
+    "settings_of",
+]
 
 
 class CommandError(Exception):
@@ -62,6 +75,33 @@ def backends_of(settings: Settings) -> Iterator[Backends]:
             redis_url if own_redis else embedded.redis_url,
             embedded.description,
         )
+
+
+def require_data(settings: Settings) -> None:
+    """Refuse an embedded MongoDB that has kept nothing yet: there would be nothing to read."""
+    if settings.mongo_uri != "embedded":
+        return
+    written_first = settings.data_dir / Mongod.data_path / "WiredTiger"
+    # A directory that may not be entered is refused with a sentence of its own.
+    with suppress(PermissionError):
+        if not written_first.exists():
+            raise CommandError(
+                f"there are no todos in {settings.data_dir.resolve()}: "
+                "say where they are with --data-dir, --mongo-uri or --config"
+            )
+
+
+def place_of(settings: Settings) -> str:
+    """Return where the todos are, as text for people: an address, or the data directory."""
+    if settings.mongo_uri == "embedded":
+        return str(settings.data_dir.resolve())
+    return redact(settings.mongo_uri)
+
+
+def reason_of(error: StorageUnavailable) -> str:
+    """Return why MongoDB does not answer, in the driver's words, without its whole state."""
+    text = str(error.__cause__ or error).partition(", Timeout: ")[0]
+    return " ".join(re.sub(r" \(configured timeouts: [^)]*\)", "", text).split())
 
 
 def _size_motor(settings: Settings) -> None:

@@ -1,6 +1,8 @@
 """The commands that work on the todos themselves: seed, export, statistics."""
 
+import logging
 import os
+import signal
 import sys
 from argparse import ArgumentTypeError
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,7 +12,17 @@ from random import Random
 from time import perf_counter
 from types import MappingProxyType
 
-from app.command import Backends, CommandError, backends_of, run_on_loop, settings_of
+from app.command import (
+    Backends,
+    CommandError,
+    backends_of,
+    place_of,
+    reason_of,
+    require_data,
+    run_on_loop,
+    settings_of,
+)
+from app.errors import StorageUnavailable
 from app.log import configure_logging
 from app.seed import MAX_TODOS_PER_RUN
 from app.settings import Settings
@@ -18,6 +30,10 @@ from app.settings_sources import SettingsParser, add_flags
 
 # The modules that import Motor are imported when `backends_of` has sized it.
 
+_LATENESS = (
+    "Members of a replica set that follow the primary are asked: what was changed in the last two "
+    "minutes (while there is no primary, perhaps earlier) may be missing, or be as it was."
+)
 _READING = ("data_dir", "mongo_uri", "mongo_late_reads", "mongo_operation_seconds")
 
 
@@ -68,66 +84,106 @@ def _todo_count(text: str) -> int:
 
 
 def _export(arguments: Sequence[str]) -> int:
-    settings = _reading_settings(
+    return _read(
         arguments,
+        _write_todos,
         prog="run.py export",
         description="Write every todo to standard output, a line of JSON for each as the API shows "
-        "it, oldest first (within a second in any order). What was changed in the last seconds may "
-        "be missing.",
+        f"it, newest first. {_LATENESS}",
     )
-    if settings is None:
-        return 0
-    with _backends(settings) as backends:
-        from app.exporting import export_todos  # noqa: PLC0415
-
-        started = perf_counter()
-        count = run_on_loop(
-            export_todos(settings, mongo_uri=backends.mongo_uri, write=_write_to_standard_output)
-        )
-        print(f"exported {_amount(count, perf_counter() - started)}", file=sys.stderr)
-    return 0
 
 
 def _statistics(arguments: Sequence[str]) -> int:
-    settings = _reading_settings(
+    return _read(
         arguments,
+        _write_statistics,
         prog="run.py statistics",
-        description="Say how many todos there are, as JSON. What was changed in the last seconds "
-        "may not be counted.",
+        description=f"Say how many todos there are, as JSON. {_LATENESS}",
     )
-    if settings is None:
-        return 0
-    with _backends(settings) as backends:
-        from app.exporting import read_statistics  # noqa: PLC0415
-
-        statistics = run_on_loop(read_statistics(settings, mongo_uri=backends.mongo_uri))
-        _write_to_standard_output(statistics + b"\n")
-    return 0
 
 
-def _reading_settings(arguments: Sequence[str], *, prog: str, description: str) -> Settings | None:
+def _read(
+    arguments: Sequence[str],
+    write: Callable[[Settings, Backends], None],
+    *,
+    prog: str,
+    description: str,
+) -> int:
     parser = SettingsParser(prog=prog, description=description)
     add_flags(parser, _READING)
     settings = settings_of(parser.parse_args(arguments))
+    if settings is None:
+        return 0
+    if sys.stdout is None:
+        raise CommandError("standard output is closed: nobody could read what is written")
+    require_data(settings)
     # Nothing is read from the cache, and nothing in it is changed.
-    return None if settings is None else replace(settings, redis_url="none")
+    with _backends(replace(settings, redis_url="none")) as backends:
+        try:
+            write(settings, backends)
+        except _ReaderLeftError:
+            return 1
+    return 0
+
+
+def _write_todos(settings: Settings, backends: Backends) -> None:
+    from app.exporting import export_todos  # noqa: PLC0415
+
+    started = perf_counter()
+    count = run_on_loop(
+        export_todos(settings, mongo_uri=backends.mongo_uri, write=_write_to_standard_output)
+    )
+    told = _amount(count, perf_counter() - started)
+    print(f"exported {told} from {place_of(settings)}", file=sys.stderr)
+
+
+def _write_statistics(settings: Settings, backends: Backends) -> None:
+    from app.exporting import read_statistics  # noqa: PLC0415
+
+    statistics = run_on_loop(read_statistics(settings, mongo_uri=backends.mongo_uri))
+    _write_to_standard_output(statistics + b"\n")
+    print(f"counted in {place_of(settings)}", file=sys.stderr)
+
+
+class _ReaderLeftError(Exception):
+    """Who reads standard output has seen enough, as `head` has: nothing to be told."""
 
 
 def _write_to_standard_output(data: bytes) -> None:
     try:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        with _interrupted_at_once():
+            left = memoryview(data)
+            while left:  # With PYTHONUNBUFFERED a write may be cut off, as by Ctrl-Z.
+                left = left[sys.stdout.buffer.write(left) :]
+            sys.stdout.buffer.flush()
     except OSError as error:
         # What is still in the buffer would fail once more when Python ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            raise _ReaderLeftError from error
         raise CommandError(f"standard output: {error.strerror}") from error
+
+
+@contextmanager
+def _interrupted_at_once() -> Iterator[None]:
+    """Let Ctrl-C end a write to a reader that pauses; the event loop hears of it only later."""
+    of_the_loop = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, of_the_loop)
 
 
 @contextmanager
 def _backends(settings: Settings) -> Iterator[Backends]:
     configure_logging(level=settings.log_level, log_format=settings.log_format, access_log=False)
+    # It answers nobody 503: what goes wrong is its last sentence.
+    logging.getLogger("app.storage.operations").setLevel(logging.ERROR)
     with backends_of(settings) as backends:
-        yield backends
+        try:
+            yield backends
+        except StorageUnavailable as error:
+            raise CommandError(f"MongoDB does not answer: {reason_of(error)}") from error
 
 
 def _amount(count: int, seconds: float) -> str:

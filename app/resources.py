@@ -10,6 +10,7 @@ from typing import Any
 import pymongo
 from motor.core import AgnosticDatabase
 from motor.motor_tornado import MotorClient
+from pymongo import ReadPreference
 from pymongo.errors import ConfigurationError, InvalidName
 from tornado.ioloop import IOLoop
 
@@ -93,7 +94,6 @@ def _mongo_client(settings: Settings, uri: str) -> MotorClient[dict[str, Any]]:
                 # What a failover may roll back is not shown, and what was written is seen: also
                 # where the address asks for other than that.
                 readConcernLevel="majority",
-                readPreference="primary",
             )
     # OSError: of files that the address names, such as tlsCAFile.
     except (ConfigurationError, ValueError, UserWarning, OSError) as error:
@@ -102,7 +102,8 @@ def _mongo_client(settings: Settings, uri: str) -> MotorClient[dict[str, Any]]:
 
 def _database(mongo: MotorClient[dict[str, Any]]) -> AgnosticDatabase[dict[str, Any]]:
     try:
-        return mongo.get_default_database(DATABASE)
+        # Whatever members the address prefers: only late reads may ask others, and they say so.
+        return mongo.get_default_database(DATABASE, read_preference=ReadPreference.PRIMARY)
     except InvalidName as error:
         raise SettingsError(f"mongo_uri cannot be used: {error}") from error
 

@@ -1,30 +1,37 @@
 """Runs the rows of `fault_rows` on a node under load, and says what became of each."""
 
-import math
 import time
+from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from random import Random
 from threading import Event, Thread
 
 from fault_rows import Row
 from freshness_campaign import Campaign, Report, run_campaign
 from freshness_faults import Fault
+from freshness_history import MONGODB, Operation
 from node_faults import Patient
 
 _QUIET_SECONDS = 2.0
-"""Before the first fault and after the last one, for operations that nothing disturbs."""
+"""Before the first fault, for operations that nothing disturbs."""
 
 _REST_SECONDS = (0.3, 1.5)
 """Between two faults, when all is well again."""
 
-_MORE_DESCRIPTORS = 40
-"""That the pools of two processes may have grown by."""
+_MORE_DESCRIPTORS = 10
+"""Than after the second fault; by then the pools have grown to what the load needs."""
+
+_CONNECTIONS = 8
+_READERS = 3
+_LEAST_READS_PER_SECOND = 20.0
+"""Of the readers, for a service whose reads go on: a few per cent of what they do otherwise."""
 
 
 class Strikes(Thread):
-    """Does one fault so many times, each when the node is well again.
+    """Does one fault so many times, each when the node is well again and its caches are used.
 
     Args:
         row: the fault.
@@ -52,6 +59,8 @@ class Strikes(Thread):
         self._must_stop = Event()
         self._error: BaseException | None = None
         self.faults: list[Fault] = []
+        self.descriptors: list[int] = []
+        """That the service's processes had open, after each."""
         self.waited: list[float] = []
 
     def run(self) -> None:
@@ -61,15 +70,17 @@ class Strikes(Thread):
             for _ in range(self._times):
                 if self._must_stop.wait(self._random.uniform(*_REST_SECONDS)):
                     return
+                self._patient.wait_until_caches_are_used()
                 start = time.monotonic_ns()
                 waited = self._row.strike(self._patient)
                 if waited is not None:
                     self.waited.append(waited)
                 end = time.monotonic_ns()
                 self._patient.wait_until_well()
+                self.descriptors.append(self._patient.descriptors())
                 self.faults.append(Fault(self._row.name, start, end))
                 self._on_strike()
-            time.sleep(_QUIET_SECONDS)
+            self._patient.wait_until_caches_are_used()
         except BaseException as error:  # noqa: BLE001 - raised where it is waited for.
             self._error = error
 
@@ -98,10 +109,10 @@ class Result:
     violations: Counter[str]
     longest: float
     waited: list[float]
-    writes_back: list[float]
+    without_write: list[float]
     seconds: float
     descriptors: int
-    """More than before that the service's processes have open."""
+    """More than after the second fault that the service's processes have open."""
 
     broken: list[str] = field(default_factory=list)
 
@@ -112,17 +123,37 @@ class Result:
         return failed / max(1, failed + self.operations)
 
 
+def failed(row: Row, error: Exception) -> Result:
+    """Return the result of a row that could not be done to its end."""
+    words = str(error).partition("\n")[0] or type(error).__name__
+    return Result(
+        row=row,
+        times=0,
+        operations=0,
+        errors=Counter(),
+        lost=0,
+        violations=Counter(),
+        longest=0.0,
+        waited=[],
+        without_write=[],
+        seconds=0.0,
+        descriptors=0,
+        broken=[f"ended by: {words}"],
+    )
+
+
 def run_row(
     row: Row, patient: Patient, *, times: int, seed: int, on_strike: Callable[[], object]
 ) -> Result:
     """Do a row's fault so many times under load, and check what clients saw."""
     patient.forget_all()
-    descriptors = patient.descriptors()
+    patient.random.seed(seed)
     strikes = Strikes(row, patient, times=times, random=Random(seed), on_strike=on_strike)
     campaign = Campaign(
         faults=times,
         clients=1,
-        connections=8,
+        connections=_CONNECTIONS,
+        readers=_READERS,
         seed=seed,
         keeps_connections=row.keeps_connections,
         clock_jump_seconds=row.clock_jump_seconds,
@@ -138,34 +169,55 @@ def run_row(
         violations=report.verdict.counts,
         longest=report.progress.longest,
         waited=strikes.waited,
-        writes_back=_writes_back(report, strikes.faults),
+        without_write=_seconds_without_write(report, strikes.faults),
         seconds=report.seconds,
-        descriptors=patient.descriptors() - descriptors,
+        descriptors=max(strikes.descriptors[2:], default=0) - max(strikes.descriptors[:2]),
     )
-    result.broken = _broken(result, report)
+    result.broken = _broken(result, report, strikes.faults)
     return result
 
 
-def _writes_back(report: Report, faults: Sequence[Fault]) -> list[float]:
-    """Return the seconds from each fault to the end of a write that began after it and was done."""
-    ends = sorted(
-        (operation.start, operation.end)
-        for operation in report.operations
-        if operation.is_write and operation.outcome == "done"
-    )
-    return [
-        min((end - fault.start for start, end in ends if start > fault.start), default=math.inf)
-        / 1e9
-        for fault in faults
-    ]
+def _seconds_without_write(report: Report, faults: Sequence[Fault]) -> list[float]:
+    """Return the longest time without the end of a done write after each fault's begin."""
+    done = sorted(entry.end for entry in report.operations if entry.is_write and is_done(entry))
+    bounds = [fault.start for fault in faults]
+    bounds.append(max(entry.end for entry in report.operations))
+    longest = []
+    for begin, until in pairwise(bounds):
+        ends = done[bisect_right(done, begin) : bisect_left(done, until)]
+        gaps = (later - earlier for earlier, later in pairwise([begin, *ends, until]))
+        longest.append(max(gaps) / 1e9)
+    return longest
 
 
-def _read_error_share(report: Report) -> float:
-    reads = [operation for operation in report.operations if not operation.is_write]
-    return sum(read.outcome == "unknown" for read in reads) / max(1, len(reads))
+def is_done(operation: Operation) -> bool:
+    """Tell whether an operation was answered as it should be."""
+    return operation.outcome in ("done", "absent")
 
 
-def _broken(result: Result, report: Report) -> list[str]:
+def _reads_of(report: Report) -> list[Operation]:
+    return [entry for entry in report.operations if not entry.is_write and entry.process != MONGODB]
+
+
+def _broken_reads(row: Row, report: Report, faults: Sequence[Fault]) -> Iterator[str]:
+    reads = _reads_of(report)
+    share = sum(not is_done(read) for read in reads) / max(1, len(reads))
+    if share > row.most_read_error_share:
+        yield f"errors of reads: {share:.3%}, more than {row.most_read_error_share:.3%}"
+    if row.most_read_seconds is None:
+        return
+    longest = max(read.end - read.start for read in reads) / 1e9
+    if longest > row.most_read_seconds:
+        yield f"a read took {longest:.1f} s, above {row.most_read_seconds:g} s"
+    ends = sorted(read.end for read in reads if is_done(read))
+    for fault in faults:
+        until = max(fault.end, fault.start + 10**9)
+        done = bisect_right(ends, until) - bisect_left(ends, fault.start)
+        if done < _LEAST_READS_PER_SECOND * (until - fault.start) / 1e9:
+            yield f"only {done} reads in {(until - fault.start) / 1e9:.1f} s of a fault"
+
+
+def _broken(result: Result, report: Report, faults: Sequence[Fault]) -> list[str]:
     row = result.row
     broken = []
     if result.violations:
@@ -174,8 +226,7 @@ def _broken(result: Result, report: Report) -> list[str]:
         broken.append(f"{result.lost} acknowledged writes lost")
     if result.error_share > row.most_error_share:
         broken.append(f"errors: {result.error_share:.3%}, more than {row.most_error_share:.3%}")
-    if (share := _read_error_share(report)) > row.most_read_error_share:
-        broken.append(f"errors of reads: {share:.3%}, more than {row.most_read_error_share:.3%}")
+    broken += _broken_reads(row, report, faults)
     if refused := [entry for entry in report.operations if entry.outcome == "refused"]:
         broken.append(f"{len(refused)} answers nobody should get, such as {refused[0].remark}")
     if result.descriptors > _MORE_DESCRIPTORS:
@@ -183,9 +234,9 @@ def _broken(result: Result, report: Report) -> list[str]:
     if result.longest > row.most_seconds:
         broken.append(f"a request took {result.longest:.1f} s, above {row.most_seconds:g} s")
     for what, seconds, bar in (
-        ("back", result.waited, row.back_seconds),
-        ("writes back", result.writes_back, row.writes_back_seconds),
+        ("not back", result.waited, row.back_seconds),
+        ("no write was done", result.without_write, row.most_seconds_without_write),
     ):
         if bar is not None and seconds and max(seconds) > bar:
-            broken.append(f"{what} after {max(seconds):.1f} s, above {bar:g} s")
+            broken.append(f"{what} for {max(seconds):.1f} s, more than {bar:g} s")
     return broken

@@ -7,12 +7,20 @@ should ever get (500, or what HTTP does not allow).
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fault_setups import LOG, Setup, behind_proxies, on_small_disks, plain, with_a_shifting_clock
+from fault_setups import (
+    Setup,
+    behind_proxies,
+    on_small_disks,
+    plain,
+    with_a_shifting_clock,
+    with_mongodbs_own_elections,
+)
 from fault_strikes import (
     JUMP_SECONDS,
     WEATHER_SECONDS,
     change_the_weather,
-    fill,
+    fill_logs,
+    fill_members,
     flush_redis,
     kill_a_process,
     kill_nginx,
@@ -44,8 +52,9 @@ class Row:
         most_error_share: of requests that were answered with an error, or not at all.
         most_read_error_share: of reads alone, where writes may have to fail.
         most_seconds: that any request may take.
+        most_read_seconds: that a read may take; reads then have to go on through the fault.
+        most_seconds_without_write: that may pass until a write is done again.
         back_seconds: that what ``strike`` returns may be.
-        writes_back_seconds: from a fault to the first write that began after it and was done.
         keeps_connections: clients keep theirs.
         clock_jump_seconds: by how much the clocks of the service's processes may differ.
         setup: the node to which it is done.
@@ -58,21 +67,34 @@ class Row:
     most_error_share: float = 1.0
     most_read_error_share: float = 1.0
     most_seconds: float
+    most_read_seconds: float | None = None
+    most_seconds_without_write: float | None = None
     back_seconds: float | None = None
-    writes_back_seconds: float | None = None
     keeps_connections: bool = True
     clock_jump_seconds: float = 0.0
     setup: Setup = plain
 
 
-def _weather_row(server: str, weather: Weather, *, most_seconds: float) -> Row:
+_WEATHERS = {
+    # Their deadlines, with how long Redis is waited for once more, and a second:
+    # mongo_operation_seconds; redis_write_seconds and redis_timeout_seconds.
+    "MongoDB": 5.0 + 1.0,
+    "Redis": 3.0 + 0.5 + 1.0,
+}
+
+
+def _weather_row(server: str, weather: Weather) -> Row:
     name = weather.name.lower().replace("_", " ")
+    is_passable = weather in (Weather.LATENCY, Weather.SLICES)
     return Row(
         name=f"{name} between the service and {server}, {WEATHER_SECONDS:g} s",
         times=12,
         short_times=1 if weather is Weather.RESET else 0,
         strike=change_the_weather(server, weather),
-        most_seconds=most_seconds,
+        most_error_share=0.0 if is_passable else 0.05,
+        # Without Redis everything can be read.
+        most_read_error_share=0.001 if server == "Redis" else 1.0,
+        most_seconds=_WEATHERS[server],
         setup=behind_proxies,
     )
 
@@ -102,7 +124,7 @@ ROWS = (
         strike=kill_the_primary,
         most_error_share=0.01,
         most_seconds=10,
-        writes_back_seconds=5,
+        most_seconds_without_write=5,
     ),
     Row(
         name="SIGSTOP the primary of MongoDB, 20 s",
@@ -111,6 +133,7 @@ ROWS = (
         strike=pause_the_primary(20),
         most_error_share=0.01,
         most_seconds=10,
+        most_seconds_without_write=10,
     ),
     Row(
         name="kill -9 Redis",
@@ -118,24 +141,27 @@ ROWS = (
         short_times=1,
         strike=kill_redis,
         most_error_share=0.001,
-        most_seconds=10,
+        most_seconds=3.5,
+        most_read_seconds=1.0,
     ),
     Row(
         name="flush Redis",
         times=50,
-        short_times=2,
+        short_times=1,
         strike=flush_redis,
         most_error_share=0.001,
-        most_seconds=10,
+        most_seconds=3.5,
+        most_read_seconds=1.0,
     ),
     Row(
         name="SIGSTOP Redis, 10 s",
         times=50,
         short_times=0,
         strike=pause_redis(10),
-        # The few clients that wait for an answer each soon wait for a write.
+        # Writes wait for Redis, and fail when they have waited for long enough.
         most_read_error_share=0.001,
         most_seconds=3.5,
+        most_read_seconds=1.0,
     ),
     Row(
         name="kill -9 nginx",
@@ -156,9 +182,8 @@ ROWS = (
         keeps_connections=False,
     ),
     *(
-        _weather_row(server, weather, most_seconds=most_seconds)
-        # Their deadlines and a second: mongo_operation_seconds, redis_write_seconds.
-        for server, most_seconds in (("MongoDB", 6.0), ("Redis", 4.5))
+        _weather_row(server, weather)
+        for server in _WEATHERS
         for weather in Weather
         if weather is not Weather.CALM
     ),
@@ -166,7 +191,7 @@ ROWS = (
         name=f"disk full under the primary of MongoDB, {_FULL_DATA_SECONDS:g} s",
         times=5,
         short_times=0,
-        strike=fill(lambda patient: [patient.primary()], _FULL_DATA_SECONDS),
+        strike=fill_members(lambda patient: [patient.primary()], _FULL_DATA_SECONDS),
         most_error_share=0.001,
         most_seconds=10,
         back_seconds=30,
@@ -176,7 +201,7 @@ ROWS = (
         name=f"disk full under all of MongoDB, {_FULL_DATA_SECONDS:g} s",
         times=5,
         short_times=0,
-        strike=fill(lambda patient: patient.members, _FULL_DATA_SECONDS),
+        strike=fill_members(lambda patient: patient.members, _FULL_DATA_SECONDS),
         most_seconds=10,
         back_seconds=30,
         setup=on_small_disks,
@@ -185,7 +210,7 @@ ROWS = (
         name=f"disk full under the logs, {_FULL_LOG_SECONDS:g} s",
         times=5,
         short_times=0,
-        strike=fill(lambda _: [LOG], _FULL_LOG_SECONDS),
+        strike=fill_logs(_FULL_LOG_SECONDS),
         most_error_share=0.001,
         most_seconds=10,
         back_seconds=30,
@@ -200,5 +225,15 @@ ROWS = (
         most_seconds=10,
         clock_jump_seconds=JUMP_SECONDS,
         setup=with_a_shifting_clock,
+    ),
+    Row(
+        name="kill -9 the primary of MongoDB, with MongoDB's own election settings",
+        times=5,
+        short_times=0,
+        strike=kill_the_primary,
+        most_error_share=0.01,
+        most_seconds=10,
+        most_seconds_without_write=15,
+        setup=with_mongodbs_own_elections,
     ),
 )

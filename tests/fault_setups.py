@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any
 from urllib.parse import unquote
 
 from faulty_proxy import FaultyProxy, Weather
 from freshness_stack import RedisProgram
 from node_faults import MEMBERS, Patient
 from nodes import Node
+from pymongo import MongoClient
 from service import ROOT
 
 from app.embedded import join_servers
@@ -38,6 +40,22 @@ def plain(folder: Path) -> Iterator[Patient]:
     """Run a node as `run.py up` makes it."""
     with _up(Node.choose(folder / "node")) as node:
         yield Patient(node)
+
+
+@contextmanager
+def with_mongodbs_own_elections(folder: Path) -> Iterator[Patient]:
+    """Run a node whose replica set has MongoDB's own settings, which are for networks."""
+    with plain(folder) as patient, MongoClient[dict[str, Any]](patient.mongo_uri) as client:
+        configuration = client.admin.command("replSetGetConfig")["config"]
+        configuration["version"] += 1
+        configuration["settings"].update(
+            electionTimeoutMillis=10_000,
+            heartbeatIntervalMillis=2000,
+            heartbeatTimeoutSecs=10,
+            catchUpTimeoutMillis=-1,
+        )
+        client.admin.command("replSetReconfig", configuration)
+        yield patient
 
 
 @contextmanager

@@ -4,13 +4,12 @@ Each does it once, returns when its end has been seen, and returns the seconds t
 what the row is about, if it is about that.
 """
 
-import random
 import time
 from collections.abc import Callable, Sequence
 from email.utils import parsedate_to_datetime
 from urllib.request import urlopen
 
-from fault_setups import BehindProxies, OnSmallDisks
+from fault_setups import LOG, BehindProxies, OnSmallDisks
 from faulty_proxy import Weather
 from node_faults import Patient, wait_for
 from steady_load import takes_writes
@@ -22,25 +21,23 @@ JUMP_SECONDS = 3600.0
 _JUMP_LASTS_SECONDS = 5.0
 
 
-def _seconds_until(what: Callable[[], object], words: str) -> float:
-    begun = time.monotonic()
-    wait_for(what, words)
-    return time.monotonic() - begun
-
-
 def kill_a_process(patient: Patient) -> float:
     """Kill a process of the service."""
-    port = random.choice(patient.node.ports)
-    pid = patient.pid(f"todo-{port}")
+    port = patient.random.choice(patient.node.ports)
+    begun = time.monotonic()
     patient.kill(f"todo-{port}")
-    return _seconds_until(
-        lambda: patient.pid(f"todo-{port}") != pid and is_ready(port), f"{port} is ready"
-    )
+    wait_for(lambda: is_ready(port), f"{port} is ready")
+    return time.monotonic() - begun
 
 
 def pause_a_process(seconds: float) -> Callable[[Patient], None]:
     """Stop a process of the service for some time."""
-    return lambda patient: patient.pause(random.choice(patient.services), seconds)
+
+    def strike(patient: Patient) -> None:
+        with patient.paused(patient.random.choice(patient.services), seconds):
+            pass
+
+    return strike
 
 
 def kill_the_primary(patient: Patient) -> None:
@@ -50,7 +47,13 @@ def kill_the_primary(patient: Patient) -> None:
 
 def pause_the_primary(seconds: float) -> Callable[[Patient], None]:
     """Stop the primary for some time: it is deposed, and does not know it when it goes on."""
-    return lambda patient: patient.pause(patient.primary(), seconds)
+
+    def strike(patient: Patient) -> None:
+        old = patient.primary()
+        with patient.paused(old, seconds):
+            assert patient.primary() != old
+
+    return strike
 
 
 def kill_redis(patient: Patient) -> None:
@@ -65,44 +68,66 @@ def flush_redis(patient: Patient) -> None:
 
 def pause_redis(seconds: float) -> Callable[[Patient], None]:
     """Stop Redis for some time."""
-    return lambda patient: patient.pause("redis", seconds)
+
+    def strike(patient: Patient) -> None:
+        with patient.paused("redis", seconds):
+            pass
+
+    return strike
 
 
 def kill_nginx(patient: Patient) -> float:
     """Kill nginx, its workers as well or not."""
-    pid = patient.pid("nginx")
-    (patient.kill if random.random() < 0.5 else patient.kill_with_children)("nginx")
-    return _seconds_until(
-        lambda: patient.pid("nginx") != pid and is_ready(patient.node.port), "nginx answers"
-    )
+    begun = time.monotonic()
+    patient.kill("nginx", with_children=patient.random.random() < 0.5)
+    wait_for(lambda: is_ready(patient.node.port), "nginx answers")
+    return time.monotonic() - begun
 
 
 def reload_nginx(patient: Patient) -> None:
-    """Let nginx read its configuration again."""
+    """Let nginx read its configuration again; return when it has new workers."""
+    old = patient.children("nginx")
     patient.signal("nginx", "HUP")
+    wait_for(lambda: patient.children("nginx") - old, "nginx has new workers")
 
 
-def fill(
-    choose: Callable[[OnSmallDisks], Sequence[str]], seconds: float
+def fill_members(
+    choose: Callable[[Patient], Sequence[str]], seconds: float
 ) -> Callable[[Patient], float]:
-    """Keep disks full for some time; return how long after that changes are carried out."""
+    """Keep disks of MongoDB full until its members have ended; see `_fill`."""
 
     def strike(patient: Patient) -> float:
-        assert isinstance(patient, OnSmallDisks)
-        pids = [patient.pid(name) for name in patient.services]
-        with patient.full(choose(patient)):
-            time.sleep(seconds)
-        back = _seconds_until(lambda: takes_writes(patient.node.port), "changes are carried out")
-        assert [patient.pid(name) for name in patient.services] == pids, "a process has ended"
-        return back
+        members = choose(patient)
+        pids = {name: patient.pid(name) for name in members}
+        waited = _fill(patient, members, seconds)
+        living = [name for name in members if patient.pid(name) == pids[name]]
+        assert not living, f"the full disk was not noticed by {living}"
+        return waited
 
     return strike
+
+
+def fill_logs(seconds: float) -> Callable[[Patient], float]:
+    """Keep the disk of the logs full for some time; see `_fill`."""
+    return lambda patient: _fill(patient, [LOG], seconds)
+
+
+def _fill(patient: Patient, disks: Sequence[str], seconds: float) -> float:
+    """Keep disks full for some time; return how long after that a write is carried out."""
+    assert isinstance(patient, OnSmallDisks)
+    pids = [patient.pid(name) for name in patient.services]
+    with patient.full(disks):
+        time.sleep(seconds)
+    begun = time.monotonic()
+    wait_for(lambda: patient.stores() and takes_writes(patient.node.port), "writes are carried out")
+    assert [patient.pid(name) for name in patient.services] == pids, "a process has ended"
+    return time.monotonic() - begun
 
 
 def let_the_clock_jump(patient: Patient) -> None:
     """Put one process's clock an hour on, or back, and right again some seconds later."""
     name = patient.services[0]
-    there, back = random.sample(("USR1", "USR2"), 2)
+    there, back = patient.random.sample(("USR1", "USR2"), 2)
     patient.signal(name, there)
     wait_for(lambda: _clock_is_wrong(patient), "the clock has jumped")
     time.sleep(_JUMP_LASTS_SECONDS)

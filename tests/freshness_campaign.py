@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
 from threading import Thread
@@ -44,7 +45,8 @@ class Campaign:
         longest_pause_seconds: of a process that is paused.
         seed: of all that is drawn.
         keeps_connections: clients keep theirs.
-        deletes_are_repeated: by a proxy between the clients and the service.
+        readers: of these connections that never write.
+        deletes_are_repeated: in a fault, by a proxy between the clients and the service.
         clock_jump_seconds: by how much the processes' clocks may differ.
     """
 
@@ -58,6 +60,7 @@ class Campaign:
     longest_pause_seconds: float = 10.0
     seed: int = 1
     keeps_connections: bool = True
+    readers: int = 0
     deletes_are_repeated: bool = False
     clock_jump_seconds: float = 0.0
 
@@ -200,7 +203,8 @@ def run_campaign(
     operations = [operation for client in clients for operation in read_history(client.history)]
     operations.append(_ask_mongodb(target.mongo_uri))
     checking = time.monotonic()
-    verdict = check(operations, deletes_are_repeated=campaign.deletes_are_repeated)
+    faults = nemesis.faults if campaign.deletes_are_repeated else []
+    verdict = check(operations, may_be_repeated=partial(_is_within_one, faults))
     check_order(operations, verdict, clock_jump_seconds=campaign.clock_jump_seconds)
     checking = time.monotonic() - checking
     report = Report(progress, seconds, nemesis.faults, verdict, operations, checking)
@@ -210,6 +214,10 @@ def run_campaign(
     return report
 
 
+def _is_within_one(faults: Sequence[Fault], operation: Operation) -> bool:
+    return any(fault.start < operation.end and operation.start < fault.end for fault in faults)
+
+
 def _orders(campaign: Campaign, target: Target) -> list[Orders]:
     return [
         Orders(
@@ -217,6 +225,7 @@ def _orders(campaign: Campaign, target: Target) -> list[Orders]:
             clients=campaign.clients,
             ports=tuple(target.ports),
             connections=campaign.connections,
+            readers=campaign.readers,
             seed=campaign.seed,
             live_todos=campaign.live_todos,
             write_share=campaign.write_share,

@@ -12,7 +12,7 @@ deleted is the highest version of all.
 """
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from freshness_history import MONGODB, Operation, Page, Seen
@@ -58,21 +58,24 @@ class _Row(NamedTuple):
     """No answer that ended before can show this."""
 
 
-def check(operations: Sequence[Operation], *, deletes_are_repeated: bool = False) -> Verdict:
-    """Return what is wrong with these operations.
+def check(
+    operations: Sequence[Operation],
+    *,
+    may_be_repeated: Callable[[Operation], bool] = lambda _: False,
+) -> Verdict:
+    """Return what is wrong with these operations, in any order.
 
-    Args:
-        operations: in any order.
-        deletes_are_repeated: a proxy sends a DELETE again whose answer was broken off: then one
-            that found nothing may have deleted it.
+    A DELETE that ``may_be_repeated`` may have deleted what its answer did not find.
     """
-    return _Walk(operations, deletes_are_repeated=deletes_are_repeated).run()
+    return _Walk(operations, may_be_repeated).run()
 
 
 class _Walk:
-    def __init__(self, operations: Sequence[Operation], *, deletes_are_repeated: bool) -> None:
+    def __init__(
+        self, operations: Sequence[Operation], may_be_repeated: Callable[[Operation], bool]
+    ) -> None:
         self._operations = operations
-        self._deletes_are_repeated = deletes_are_repeated
+        self._may_be_repeated = may_be_repeated
         self._verdict = Verdict()
         self._todos: dict[str, _Todo] = {}
         self._rows: dict[int, tuple[_Row, ...]] = {}
@@ -103,7 +106,7 @@ class _Walk:
             if operation.outcome == "refused":
                 sentence = f"nobody should ever be answered {operation.remark}"
                 self._verdict.accuse("refused", operation.todo, sentence, operation)
-            is_repeated = operation.action == "delete" and self._deletes_are_repeated
+            is_repeated = operation.action == "delete" and self._may_be_repeated(operation)
             if not operation.is_write or (operation.outcome == "absent" and not is_repeated):
                 continue
             todo = self._todo(operation.todo)
@@ -270,9 +273,9 @@ class _Walk:
 
     def _settle(self) -> None:
         last = [operation for operation in self._operations if operation.process == MONGODB]
-        if not last:
+        if not last or last[-1].page is None:
             return
-        held = {seen.todo: seen for seen in _items(last[-1])}
+        held = {seen.todo: seen for seen in last[-1].page.items}
         acknowledged: dict[str, list[Operation]] = {name: [] for name in self._todos}
         for operation in self._operations:
             if operation.is_write and operation.outcome == "done":
@@ -294,7 +297,3 @@ class _Walk:
                 self._verdict.lost += lost
                 sentence = f"{lost} acknowledged writes are not in MongoDB in the end"
                 self._verdict.accuse("lost", name, sentence, *writes[-3:], last[-1])
-
-
-def _items(operation: Operation) -> Iterable[Seen]:
-    return () if operation.page is None else operation.page.items

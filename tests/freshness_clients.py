@@ -44,6 +44,8 @@ class Orders(Struct, frozen=True, kw_only=True):
     ports: tuple[int, ...]
     connections: int
     """To each of the ports."""
+    readers: int
+    """How many of these never write."""
     seed: int
     live_todos: int
     write_share: float
@@ -237,10 +239,14 @@ class _Clients:
         loop.add_reader(sys.stdin.fileno(), self._hear)
         connections = [
             _Connection(
-                process, port, self._next, self._recorder, keeps=self._orders.keeps_connections
+                process,
+                port,
+                self._next_read if number < self._orders.readers else self._next,
+                self._recorder,
+                keeps=self._orders.keeps_connections,
             )
             for process, port in enumerate(self._orders.ports)
-            for _ in range(self._orders.connections)
+            for number in range(self._orders.connections)
         ]
         watch = asyncio.create_task(self._watch(connections))
         running = [asyncio.create_task(connection.run()) for connection in connections]
@@ -257,6 +263,9 @@ class _Clients:
 
     def _next(self) -> Ask | None:
         return None if self._must_stop.is_set() else self._plan.next()
+
+    def _next_read(self) -> Ask | None:
+        return None if self._must_stop.is_set() else self._plan.read()
 
     async def _sweep(self, process: int, port: int) -> None:
         asks = iter(list(self._plan.sweep()))

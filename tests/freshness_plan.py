@@ -98,7 +98,7 @@ class Plan:
         if self._may_write():
             self._writes += 1
             return self._write()
-        return self._read()
+        return self.read()
 
     def sweep(self) -> Iterator[Ask]:
         """Give requests for all that there is, and for what was deleted last."""
@@ -153,7 +153,8 @@ class Plan:
         old = self._random.random() < 0.3
         return self._ask("delete", "DELETE", f"{'/todo' if old else '/v1/todos'}/{todo_id}", name)
 
-    def _read(self) -> Ask:
+    def read(self) -> Ask:
+        """Return a request that changes nothing."""
         drawn = self._random.random()
         if drawn < 0.40 and self._todos:
             dead = drawn < 0.05 and self._graves

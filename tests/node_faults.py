@@ -1,12 +1,16 @@
 """What can happen to a node that runs, and how to see that it is well again."""
 
+import operator
 import os
+import re
 import signal
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from random import Random
 from typing import Any
+from urllib.request import urlopen
 
 import psutil
 from nodes import Node
@@ -22,6 +26,9 @@ _POLL_SECONDS = 0.05
 _WELL_SECONDS = 90.0
 _ANSWER_SECONDS = 2.0
 MEMBERS = 3
+_HITS = re.compile(
+    r'^todo_cache_requests_total\{level="answers",outcome="hit"\} (\S+)$', re.MULTILINE
+)
 
 
 class Patient:
@@ -37,6 +44,8 @@ class Patient:
         self, node: Node, mongo_uri: str | None = None, redis_socket: Path | None = None
     ) -> None:
         self.node = node
+        self.random = Random(0)
+        """Draws what is done to it."""
         self._layout = Layout(node.folder)
         self._supervisor = Supervisor(self._layout.socket)
         self._redis_socket = redis_socket or self._layout.run / "redis.sock"
@@ -72,23 +81,32 @@ class Patient:
         """Return how many files and connections the service's processes have open, all together."""
         return sum(psutil.Process(self.pid(name)).num_fds() for name in self.services)
 
-    def kill(self, name: str) -> None:
-        """End a program without warning."""
-        os.kill(self.pid(name), signal.SIGKILL)
+    def kill(self, name: str, *, with_children: bool = False) -> None:
+        """End a program without warning; return when another process has taken its place.
 
-    def kill_with_children(self, name: str) -> None:
-        """End a program and what it has started, without warning."""
-        parent = psutil.Process(self.pid(name))
-        for process in (parent, *parent.children()):
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
+        Args:
+            name: the program.
+            with_children: end what it has started, too.
+        """
+        pid = self.pid(name)
+        children = self.children(name) if with_children else set()
+        for doomed in (pid, *children):
+            with suppress(ProcessLookupError):
+                os.kill(doomed, signal.SIGKILL)
+        wait_for(lambda: self.pid(name) != pid, f"{name} is started again")
 
-    def pause(self, name: str, seconds: float) -> None:
-        """Stop a program where it is, and let it go on later."""
+    def children(self, name: str) -> set[int]:
+        """Return the process ids of what a program has started."""
+        return {process.pid for process in psutil.Process(self.pid(name)).children()}
+
+    @contextmanager
+    def paused(self, name: str, seconds: float) -> Iterator[None]:
+        """Stop a program where it is for some seconds, and for as long as the block lasts."""
         pid = self.pid(name)
         os.kill(pid, signal.SIGSTOP)
         try:
             time.sleep(seconds)
+            yield
         finally:
             os.kill(pid, signal.SIGCONT)
 
@@ -117,6 +135,22 @@ class Patient:
                 if _hello(port)["isWritablePrimary"]:
                     return name
         return None
+
+    def stores(self) -> bool:
+        """Tell whether MongoDB takes a write, journaled by most members."""
+        with suppress(PyMongoError), timeout(_ANSWER_SECONDS):
+            with MongoClient[dict[str, Any]](self.mongo_uri, w="majority", journal=True) as client:
+                client["probe"]["probes"].insert_one({})
+            return True
+        return False
+
+    def wait_until_caches_are_used(self) -> None:
+        """Return when every process of the service has answered from its cache once more."""
+        before = [_hits(port) for port in self.node.ports]
+        wait_for(
+            lambda: all(map(operator.gt, map(_hits, self.node.ports), before)),
+            "all processes answer from their caches",
+        )
 
     def wait_until_well(self) -> None:
         """Return when all programs run, all processes are ready and all members follow."""
@@ -147,6 +181,12 @@ def wait_for(what: Callable[[], Any], words: str) -> Any:
         assert time.monotonic() < deadline, f"in vain for {_WELL_SECONDS:g} s: {words}"
         time.sleep(_POLL_SECONDS)
     return found
+
+
+def _hits(port: int) -> int:
+    with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=_ANSWER_SECONDS) as answer:
+        found = _HITS.search(answer.read().decode())
+    return round(float(found[1])) if found else 0
 
 
 def _hello(port: int) -> dict[str, Any]:

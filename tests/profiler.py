@@ -5,7 +5,6 @@ from typing import Any
 
 from many_todos import SAME_TIME_AS
 
-from app.domain.todo import PUBLIC_OWNER
 from app.errors import RevConflict, TodoNotFound
 from app.resources import Resources
 
@@ -70,10 +69,10 @@ def name_of(entry: Entry) -> str:
 
 
 def owners_of(entry: Entry) -> set[str]:
-    """Return the owners that an operation is about: those of its filter, or of what it stores."""
+    """Return the owners that an operation asks for; not of an insert, which is written without
+    its documents.
+    """
     command = entry["command"]
-    if name_of(entry) == "insert":
-        return {PUBLIC_OWNER}  # Whole documents, which `document_from_todo` makes.
     if name_of(entry) == "aggregate":
         asked = command["pipeline"][0].get("$match", {})
     else:

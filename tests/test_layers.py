@@ -42,7 +42,7 @@ OURS = {
         *FOUNDATION,
     ),
     "app.exporting": (
-        *("app.bootstrap", "app.domain", "app.resources", "app.settings", "handlers.wire"),
+        *("app.bootstrap", "app.domain", "app.resources", "app.settings"),
         *("app.storage.late_reads", *FOUNDATION),
     ),
     "handlers": ("app", "handlers", "app.services", "app.domain", "app.httpserver", *FOUNDATION),
@@ -205,14 +205,14 @@ def test_a_file_is_short_enough_to_be_read_at_once(module: str):
     assert len(ALL_FILES[module].read_text("utf-8").splitlines()) <= MAX_LINES
 
 
-def test_only_the_bootstrap_the_server_and_the_export_know_the_handlers():
+def test_only_the_bootstrap_and_the_server_know_the_handlers():
     knowing = {
         module
         for module, path in FILES.items()
         for imported in imports_of(ast.parse(path.read_text("utf-8")), module, set(FILES))
         if imported.name.startswith("handlers") and not module.startswith("handlers")
     }
-    assert knowing == {"app.bootstrap", "app.serving", "app.exporting"}
+    assert knowing == {"app.bootstrap", "app.serving"}
 
 
 PLANTED = {

@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from app.embedded.binaries import MONGOD, REDIS_SERVER, find_binary
-from app.node.layout import HOME, Layout, NodeError, process_name
+from app.node.layout import HOME, Layout, NodeError, member_name, process_name
 from app.node.nginx import Ports, make_certificate, write_configuration
 from app.node.ports import require_usable
 from app.node.replica_set import initiate
@@ -119,7 +119,7 @@ def start(layout: Layout, plan: Plan, *, environment: Mapping[str, str], say: Sa
         _wait_for(supervisor, layout)
         if plan.mongo_ports:
             say("starting MongoDB: a replica set of three")
-            initiate(plan.mongo_ports)
+            initiate(supervisor, plan.mongo_ports)
         for port in plan.ports:
             seconds = wait_until_ready(supervisor, port)
             say(f"{port}: ready after {seconds:.1f} s")
@@ -151,7 +151,7 @@ def lay_out(layout: Layout, plan: Plan) -> None:
     for name in _COPIED:
         shutil.copyfile(HOME / "conf" / name, layout.conf / name)
     for port in plan.mongo_ports:
-        write_program(layout, "mongod-PORT", port)
+        write_program(layout, member_name("PORT"), port)
     for port in plan.ports:
         write_program(layout, process_name("PORT"), port)
     redis_url = plan.given_redis_url

@@ -64,13 +64,19 @@ class Layout:
         Raises:
             NodeError: there are none.
         """
-        names = (
-            file.stem.removeprefix(_SERVICE) for file in self.programs.glob(f"{_SERVICE}*.conf")
-        )
-        ports = sorted(map(int, filter(str.isdecimal, names)))
+        ports = self._ports_of(_SERVICE)
         if not ports:
             raise NodeError(f"no process of the service is configured in {self.programs}")
         return ports
+
+    @property
+    def mongo_ports(self) -> list[int]:
+        """The ports of the members of MongoDB that are configured; none where it is elsewhere."""
+        return self._ports_of(_MEMBER)
+
+    def _ports_of(self, prefix: str) -> list[int]:
+        names = (file.stem.removeprefix(prefix) for file in self.programs.glob(f"{prefix}*.conf"))
+        return sorted(map(int, filter(str.isdecimal, names)))
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -126,6 +132,12 @@ def process_name(port: int | str) -> str:
     return f"{_SERVICE}{port}"
 
 
+def member_name(port: int | str) -> str:
+    """Return what supervisord calls the member of MongoDB on a port."""
+    return f"{_MEMBER}{port}"
+
+
 _SERVICE = "todo-"
+_MEMBER = "mongod-"
 _SERVERS = ("nginx", "mongod", "redis-server")
 _SERVICE_ARGUMENT = b"--config=conf/todo.conf"

@@ -27,6 +27,7 @@ _SERVERS = re.compile(
     re.MULTILINE,
 )
 """Neighbouring lines that differ in nothing but the port."""
+_PORT = re.compile(r"127\.0\.0\.1:(\d+)")
 _BROTLI = re.compile(r"^( *)#(?=brotli)", re.MULTILINE)
 
 _SEARCHED = os.pathsep.join((os.defpath, "/usr/sbin", "/sbin", "/usr/local/sbin"))
@@ -73,15 +74,20 @@ def write_configuration(folder: Path, *, ports: Ports, app_ports: Sequence[int])
         _replace(folder / file.name, text.encode())
 
 
-def write_upstream(folder: Path, app_ports: Sequence[int]) -> None:
+def write_upstream(
+    folder: Path, app_ports: Sequence[int], *, instead_of: Sequence[int] | None = None
+) -> None:
     """Write the list of the service's processes anew; all else in that file stays.
 
     Args:
         folder: the node's `conf/nginx`, which `write_configuration` has written.
         app_ports: where the processes of the service listen.
+        instead_of: where they listened before; other lines, as of a second node, stay. Without it
+            all lines for this machine go.
     """
     file = folder / _UPSTREAM
-    _replace(file, _with_servers(file.read_text(encoding="utf-8"), app_ports).encode())
+    text = file.read_text(encoding="utf-8")
+    _replace(file, _with_servers(text, app_ports, instead_of).encode())
 
 
 def check_configuration(folder: Path) -> None:
@@ -130,13 +136,21 @@ def make_certificate(folder: Path) -> None:
         certificate.replace(folder / _CERTIFICATE)
 
 
-def _with_servers(text: str, app_ports: Sequence[int]) -> str:
+def _with_servers(
+    text: str, app_ports: Sequence[int], instead_of: Sequence[int] | None = None
+) -> str:
     """Put a line for each port in place of those with the same parameters."""
     if not app_ports or _SERVERS.search(text) is None:
         raise ValueError("nginx needs at least one process of the service in its list")
 
     def lines(found: re.Match[str]) -> str:
-        return "".join(f"    server 127.0.0.1:{port}{found['parameters']};\n" for port in app_ports)
+        before = list(map(int, _PORT.findall(found[0])))
+        own = before if instead_of is None else [*instead_of, *app_ports]
+        others = [port for port in before if port not in own]
+        if others == before:
+            return found[0]
+        ports = (*app_ports, *others)
+        return "".join(f"    server 127.0.0.1:{port}{found['parameters']};\n" for port in ports)
 
     return _SERVERS.sub(lines, text)
 

@@ -21,7 +21,9 @@ _POLL_SECONDS = 0.1
 _ANSWER_SECONDS = 2.0
 _LAST_LINES = 5
 _REASON_CHARACTERS = 300
-_ACCESS_LINE = '"logger":"access"'
+_UNTOLD = ('"logger":"access"', '"s":"I"')
+"""In access lines of the service, and in what MongoDB says that is no warning: it ends with dozens
+of lines about its end, behind the one with the reason."""
 
 Say = Callable[[str], None]
 """Tells the person at the terminal what happens."""
@@ -141,13 +143,13 @@ def why_not_ready(port: int) -> str | None:
 
 
 def last_lines(log: Path, logged: int = 0) -> str:
-    """Return the end of what was logged since it had so many bytes, without access lines."""
+    """Return the last lines since a log had so many bytes, without those that explain nothing."""
     if _size(log) < logged:  # It was put aside.
         logged = 0
     try:
         with log.open(encoding="utf-8", errors="replace") as lines:
             lines.seek(logged)
-            told = (line.rstrip() for line in lines if _ACCESS_LINE not in line)
+            told = (line.rstrip() for line in lines if not any(mark in line for mark in _UNTOLD))
             last = [f"  {line}" for line in deque(told, maxlen=_LAST_LINES)]
     except OSError as error:
         return f"{log} cannot be read: {error.strerror}"

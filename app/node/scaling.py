@@ -30,7 +30,7 @@ def scale(layout: Layout, supervisor: Supervisor, processes: int, *, say: Say) -
         if supervisor.process(process_name(port)).has_failed:
             start_anew(supervisor, port)
         wait_until_ready(supervisor, port)
-    write_upstream(layout.conf / "nginx", wanted)
+    write_upstream(layout.conf / "nginx", wanted, instead_of=ports)
     supervisor.signal("nginx", "HUP")
     for port in ports:
         if port not in wanted:

@@ -3,9 +3,14 @@
 from typing import Any
 
 from bson import ObjectId
-from msgspec import UNSET
+from msgspec import UNSET, ValidationError, convert
 
 from app.domain.todo import Todo, TodoChanges, require_todo_id
+from app.errors import StorageUnusable
+
+# What RFC 3339 can write: from the year 1 to the year 9999.
+_FIRST_SECOND = -62_135_596_800
+_LAST_SECOND = 253_402_300_799
 
 
 def todo_from_document(document: dict[str, Any]) -> Todo:
@@ -21,6 +26,37 @@ def todo_from_document(document: dict[str, Any]) -> Todo:
         updated_at=float(document["updated_at"]),
         rev=document["rev"],
     )
+
+
+def showable_todo(document: dict[str, Any]) -> Todo:
+    """Return the todo that a document holds, where nobody can vouch for the document.
+
+    Raises:
+        StorageUnusable: what it holds is no todo that can be shown.
+    """
+    named = document["_id"]
+    fields = {**document, "id": str(named) if isinstance(named, ObjectId) else None}
+    try:
+        todo = convert(fields, Todo)
+        _require_times(todo)
+    except (ValidationError, ValueError) as error:
+        sentence = f"the document with _id {named!r} in MongoDB is no todo: {error}"
+        raise StorageUnusable(sentence) from error
+    return todo
+
+
+def _require_times(todo: Todo) -> None:
+    for seconds in (todo.created_at, todo.updated_at, todo.finished_at):
+        if seconds is not None and not _FIRST_SECOND <= seconds <= _LAST_SECOND:
+            raise ValueError(f"{seconds} is no time between the years 1 and 9999")
+
+
+def is_showable_time(field: str) -> dict[str, Any]:
+    """Return the expression that asks whether a field holds a time that a todo can have.
+
+    Only numbers lie between two numbers in BSON's order; that of no number is before all others.
+    """
+    return {"$and": [{"$gte": [field, _FIRST_SECOND]}, {"$lte": [field, _LAST_SECOND]}]}
 
 
 def document_from_todo(todo: Todo) -> dict[str, Any]:

@@ -4,20 +4,20 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-from bson import MinKey, ObjectId
+from bson import ObjectId
 from bson.timestamp import Timestamp
 from pymongo import ASCENDING, DESCENDING, ReturnDocument
 from pymongo.client_session import ClientSession
 from pymongo.errors import BulkWriteError, ConfigurationError
 
-from app.domain.page import Cursors, Position, TodoQuery
+from app.domain.page import Cursors, TodoQuery
 from app.domain.todo import RevCondition, Todo, TodoChanges
 from app.errors import RevConflict, StorageUnavailable, TodoNotFound
 from app.services.freshness import OperationTime
 from app.services.gaps import Neighbours
 from app.storage.collection import Collection, Document
 from app.storage.documents import document_from_todo, object_id, todo_from_document, update_of
-from app.storage.indexes import NEWEST_FIRST
+from app.storage.newest_first import find_newest_first
 from app.storage.operations import (
     Operations,
     failure_of,
@@ -110,11 +110,8 @@ class MongoTodoRepository:
         wanted: Document = {"owner": query.owner}
         if query.is_finished is not None:
             wanted["is_finished"] = query.is_finished
-        bounds = {} if query.after is None else _index_range(wanted, query.after)
-        sort = [*((name, ASCENDING) for name in wanted), *NEWEST_FIRST]
-        window = {"skip": query.skip, "limit": query.limit, "batch_size": query.limit}
-        found = self._todos.find(wanted, sort=sort, session=session, **window, **bounds)
-        return found.to_list(query.limit)
+        window = {"limit": query.limit, "skip": query.skip}
+        return find_newest_first(self._todos, wanted, after=query.after, session=session, **window)
 
     async def neighbours(self, owner: str, todo_id: str) -> Neighbours:
         """Return the ids of the owner's todos next to one that names none of them."""
@@ -251,22 +248,3 @@ def _matching(owner: str, todo_id: str, condition: RevCondition) -> Document:
     if allowed:
         wanted["rev"] = allowed
     return wanted
-
-
-def _index_range(prefix: Document, after: Position) -> dict[str, Any]:
-    """Return the range of an index that begins behind a place in a list and ends with the list.
-
-    Its first key is the next that an id could have, for the bound itself belongs to the range.
-    Named key by key and not left to the planner, which may remember a plan from the top of the
-    list that walks to a deep place, or walk through all todos of one instant.
-    """
-    return {
-        "hint": [*((name, ASCENDING) for name in prefix), *NEWEST_FIRST],
-        "min": {**prefix, "created_at": after.created_at, "_id": _id_before(after.id)},
-        "max": {**prefix, "created_at": MinKey(), "_id": MinKey()},
-    }
-
-
-def _id_before(todo_id: str) -> ObjectId | MinKey:
-    number = int(todo_id, 16)
-    return ObjectId(f"{number - 1:024x}") if number else MinKey()

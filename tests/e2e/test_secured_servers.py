@@ -24,6 +24,7 @@ from app.node.nginx import make_certificate
 
 PASSWORD = "p@ss:w/rd?"
 ESCAPED = "p%40ss%3Aw%2Frd%3F"
+REDIS_IS_AWAY = "Redis is away, everything comes from MongoDB: "
 
 Start = Callable[..., Service]
 
@@ -86,12 +87,14 @@ def _answers(client: MongoClient[dict[str, Any]]) -> bool:
 
 @pytest.fixture
 def secured_redis(tmp_path: Path, certificate: Path) -> Iterator[str]:
-    """Start a Redis with a password behind something that ends TLS; return where it is."""
+    """Start a Redis with a user behind something that ends TLS; return where it is."""
     # The packaged Redis is built without TLS; stunnel or a cloud's proxy stand before such a one.
     folder = tmp_path / "redis"
     folder.mkdir()
     redis = OwnRedis(folder)
-    redis.start("--requirepass", PASSWORD)
+    # The user that has no name has another password; who gives this one has to give the name too.
+    user = ("--user", "todo", "on", f">{PASSWORD}", "~*", "&*", "+@all")
+    redis.start("--requirepass", "other", *user)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate, tmp_path / "certificate.key")
     proxy = FaultyProxy(lambda: open_unix_connection(folder / "redis.sock"), tls=context)
@@ -101,27 +104,64 @@ def secured_redis(tmp_path: Path, certificate: Path) -> Iterator[str]:
     redis.kill()
 
 
+def statuses(service: Service) -> tuple[int, str, dict[str, str]]:
+    """Return the status of the answer at /readyz, and in it that of all and of each server."""
+    ready = service.call("GET", "/readyz")
+    checks = ready.json()["checks"].items()
+    servers = {name.partition(":")[0]: check["status"] for name, (check,) in checks}
+    return ready.status, ready.json()["status"], servers
+
+
+def assert_only_reads_are_answered(service: Service) -> None:
+    assert service.call("GET", "/v1/todos").status == 200
+    assert service.call("POST", "/v1/todos", json_body={"content": "unheard of"}).status == 503
+
+
 def test_users_passwords_and_certificates_of_the_addresses_are_used(
     start: Start, secured_mongo: str, secured_redis: str
 ) -> None:
     service = start(
         f"--mongo-uri=mongodb://todo:{ESCAPED}@{secured_mongo}",
-        f"--redis-url=rediss://:{ESCAPED}@{secured_redis}",
+        f"--redis-url=rediss://todo:{ESCAPED}@{secured_redis}",
     )
     assert service.call("POST", "/v1/todos", json_body={"content": "secret"}).status == 201
-    ready = service.call("GET", "/readyz")
-    assert (ready.status, ready.json()["status"]) == (200, "pass")
+    assert statuses(service) == (200, "pass", {"mongodb": "pass", "redis": "pass"})
     told = "\n".join([*service.output, *service.log])
     assert ESCAPED not in told
     assert PASSWORD not in told
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused(
+def test_a_mongodb_whose_certificate_nobody_vouches_for_is_refused(
     start: Start, secured_mongo: str, secured_redis: str
 ) -> None:
     service = start(
         f"--mongo-uri=mongodb://todo:{ESCAPED}@{secured_mongo.partition('&tlsCAFile')[0]}",
-        f"--redis-url=rediss://:{ESCAPED}@{secured_redis.partition('?')[0]}",
+        f"--redis-url=rediss://todo:{ESCAPED}@{secured_redis}",
     )
     service.wait_for_log("(?i)certificate.verify.failed")
-    assert service.call("GET", "/readyz").status == 503
+    assert statuses(service) == (503, "fail", {"mongodb": "fail", "redis": "pass"})
+
+
+def test_only_reads_are_answered_without_a_redis_whose_certificate_nobody_vouches_for(
+    start: Start, secured_mongo: str, secured_redis: str
+) -> None:
+    service = start(
+        f"--mongo-uri=mongodb://todo:{ESCAPED}@{secured_mongo}",
+        f"--redis-url=rediss://todo:{ESCAPED}@{secured_redis.partition('?')[0]}",
+    )
+    service.wait_for_log(f"{REDIS_IS_AWAY}.*certificate verify failed")
+    assert statuses(service) == (200, "warn", {"mongodb": "pass", "redis": "warn"})
+    assert_only_reads_are_answered(service)
+
+
+@pytest.mark.parametrize("user", ["todo:wrong", f":{ESCAPED}"], ids=["password", "name"])
+def test_only_reads_are_answered_without_a_redis_that_does_not_let_its_user_in(
+    start: Start, secured_mongo: str, secured_redis: str, user: str
+) -> None:
+    service = start(
+        f"--mongo-uri=mongodb://todo:{ESCAPED}@{secured_mongo}",
+        f"--redis-url=rediss://{user}@{secured_redis}",
+    )
+    service.wait_for_log(f"{REDIS_IS_AWAY}.*(WRONGPASS|invalid username-password)")
+    assert statuses(service) == (200, "warn", {"mongodb": "pass", "redis": "warn"})
+    assert_only_reads_are_answered(service)

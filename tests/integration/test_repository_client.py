@@ -24,13 +24,22 @@ async def test_the_write_concern_is_the_one_that_was_set(settings: Settings, mon
         assert resources.todos.write_concern.document == {"w": 1, "j": False}
 
 
-@pytest.mark.parametrize("asked", ["", "&readPreference=secondary&readConcernLevel=local"])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "",
+        "&readPreference=secondary&readConcernLevel=local",
+        "&readPreference=secondary&readPreferenceTags=dc:east&readPreferenceTags=",
+        "&readPreference=nearest&maxStalenessSeconds=120",
+    ],
+)
 async def test_reads_are_of_what_a_majority_holds_from_the_primary_whatever_the_address_asks(
     settings: Settings, mongo_uri: str, asked: str
 ):
     async with open_resources(settings, mongo_uri=mongo_uri + asked, redis_url=None) as resources:
         assert resources.todos.read_concern.level == "majority"
         assert resources.todos.read_preference == ReadPreference.PRIMARY
+        assert resources.todos.database["keys"].read_preference == ReadPreference.PRIMARY
 
 
 async def test_the_driver_gives_up_when_the_gate_does(resources: Resources, settings: Settings):

@@ -51,6 +51,12 @@ def test_status_shows_every_process_and_that_those_of_the_service_are_ready(node
     assert ready == [f"todo-{port}" for port in node.ports]
 
 
+def test_status_shows_what_each_member_of_mongodb_is(node: Node) -> None:
+    lines = [line.split() for line in node.run("status").stdout.splitlines()]
+    told = [word for name, _, word, *_ in lines if name.startswith("mongod-")]
+    assert sorted(told) == ["primary", "secondary", "secondary"]
+
+
 def test_what_is_added_through_nginx_is_read_through_it(node: Node) -> None:
     assert read(node, add(node, "buy milk")) == "buy milk"
 

@@ -1,6 +1,7 @@
 """Restarts that nobody notices, and releases that do not start."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -48,6 +49,26 @@ async def test_no_request_fails_while_processes_are_added_and_removed(node: Node
     tally = await under_load(node, lambda node: scale(node, 3), lambda node: scale(node, 2))
     assert tally.failures == []
     assert Layout(node.folder).ports == list(node.ports)
+
+
+async def test_lines_for_processes_of_another_node_stay_when_the_number_changes(
+    node: Node,
+) -> None:
+    file = Layout(node.folder).conf / "nginx/upstream.conf"
+    good = file.read_text()
+    *_, last = re.findall(r"^    server .* max_fails=2 .*\n", good, re.MULTILINE)
+    own, near, far = (f"127.0.0.1:{node.ports[-1]}", f"127.0.0.1:{node.tls_port}", "192.0.2.1:8001")
+    others = last.replace(own, near) + last.replace(own, far) + f"    server {near} backup;\n"
+    edited = good.replace(last, last + others)
+    file.write_text(edited)
+    try:
+        await asyncio.to_thread(scale, node, 3)
+        assert others in file.read_text()
+        await asyncio.to_thread(scale, node, 2)
+        assert file.read_text() == edited
+    finally:
+        file.write_text(good)
+        reload_nginx(node)
 
 
 async def test_a_release_that_does_not_start_stops_one_process_and_says_why(node: Node) -> None:

@@ -78,27 +78,7 @@ async def test_a_server_that_is_killed_comes_back(node: Node, name: str) -> None
     killed.wait(5)
     await until(lambda: supervisor.process(program).state == "RUNNING")
     await until(lambda: answers(node))
-
-
-async def test_a_member_that_cannot_start_is_started_again_until_it_can(node: Node) -> None:
-    # As when its disk is full, which may last longer than supervisord's patience (BACKOFF, FATAL).
-    supervisor = supervisor_of(node)
-    program = f"mongod-{node.first_mongo_port}"
-    data = node.folder / f"mongo-{node.first_mongo_port}"
-    aside = data.rename(node.folder / "aside")
-    states, pids = set(), set()
-
-    def has_been_started_often() -> bool:
-        process = supervisor.process(program)
-        states.add(process.state)
-        pids.add(process.pid)
-        return len(pids) >= 4
-
-    os.kill(supervisor.process(program).pid, signal.SIGKILL)
-    await until(has_been_started_often)
-    aside.rename(data)
     Patient(node).wait_until_well()
-    assert states <= {"RUNNING", "EXITED", "STARTING"}
 
 
 async def test_what_a_killed_supervisord_leaves_is_ended_by_down(
