@@ -21,6 +21,7 @@ expect_log        ``expect_log("text")``: such a line must appear, and is no fai
 
 import asyncio
 import logging
+import signal
 from collections.abc import Callable, Iterator
 from uuid import uuid4
 
@@ -43,6 +44,9 @@ from app.serving import make_server
 from app.settings import Settings
 from app.storage.todos import MongoTodoRepository
 from handlers.application import TodoApplication
+
+# A shell lets what runs in its background ignore Ctrl-C, and so would all that the tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
