@@ -102,16 +102,15 @@ class Result:
     """What became of a row, and what did not hold."""
 
     row: Row
-    times: int
-    operations: int
-    errors: Counter[str]
-    lost: int
-    violations: Counter[str]
-    longest: float
-    waited: list[float]
-    without_write: list[float]
-    seconds: float
-    descriptors: int
+    times: int = 0
+    operations: int = 0
+    errors: Counter[str] = field(default_factory=Counter)
+    lost: int = 0
+    violations: Counter[str] = field(default_factory=Counter)
+    longest: float = 0.0
+    waited: list[float] = field(default_factory=list)
+    without_write: list[float] = field(default_factory=list)
+    descriptors: int = 0
     """More than after the second fault that the service's processes have open."""
 
     broken: list[str] = field(default_factory=list)
@@ -126,20 +125,7 @@ class Result:
 def failed(row: Row, error: Exception) -> Result:
     """Return the result of a row that could not be done to its end."""
     words = str(error).partition("\n")[0] or type(error).__name__
-    return Result(
-        row=row,
-        times=0,
-        operations=0,
-        errors=Counter(),
-        lost=0,
-        violations=Counter(),
-        longest=0.0,
-        waited=[],
-        without_write=[],
-        seconds=0.0,
-        descriptors=0,
-        broken=[f"ended by: {words}"],
-    )
+    return Result(row, broken=[f"ended by: {words}"])
 
 
 def run_row(
@@ -170,16 +156,20 @@ def run_row(
         longest=report.progress.longest,
         waited=strikes.waited,
         without_write=_seconds_without_write(report, strikes.faults),
-        seconds=report.seconds,
-        descriptors=max(strikes.descriptors[2:], default=0) - max(strikes.descriptors[:2]),
+        descriptors=_growth(strikes.descriptors),
     )
     result.broken = _broken(result, report, strikes.faults)
     return result
 
 
+def _growth(numbers: Sequence[int]) -> int:
+    """Return by how much numbers have grown since the second, but for peaks that pass."""
+    return min(numbers[-3:]) - max(numbers[:2]) if len(numbers) > 2 else 0
+
+
 def _seconds_without_write(report: Report, faults: Sequence[Fault]) -> list[float]:
     """Return the longest time without the end of a done write after each fault's begin."""
-    done = sorted(entry.end for entry in report.operations if entry.is_write and is_done(entry))
+    done = sorted(entry.end for entry in report.operations if entry.is_write and _is_done(entry))
     bounds = [fault.start for fault in faults]
     bounds.append(max(entry.end for entry in report.operations))
     longest = []
@@ -190,18 +180,16 @@ def _seconds_without_write(report: Report, faults: Sequence[Fault]) -> list[floa
     return longest
 
 
-def is_done(operation: Operation) -> bool:
+def _is_done(operation: Operation) -> bool:
     """Tell whether an operation was answered as it should be."""
     return operation.outcome in ("done", "absent")
 
 
-def _reads_of(report: Report) -> list[Operation]:
-    return [entry for entry in report.operations if not entry.is_write and entry.process != MONGODB]
-
-
 def _broken_reads(row: Row, report: Report, faults: Sequence[Fault]) -> Iterator[str]:
-    reads = _reads_of(report)
-    share = sum(not is_done(read) for read in reads) / max(1, len(reads))
+    reads = [
+        entry for entry in report.operations if not entry.is_write and entry.process != MONGODB
+    ]
+    share = sum(not _is_done(read) for read in reads) / max(1, len(reads))
     if share > row.most_read_error_share:
         yield f"errors of reads: {share:.3%}, more than {row.most_read_error_share:.3%}"
     if row.most_read_seconds is None:
@@ -209,7 +197,7 @@ def _broken_reads(row: Row, report: Report, faults: Sequence[Fault]) -> Iterator
     longest = max(read.end - read.start for read in reads) / 1e9
     if longest > row.most_read_seconds:
         yield f"a read took {longest:.1f} s, above {row.most_read_seconds:g} s"
-    ends = sorted(read.end for read in reads if is_done(read))
+    ends = sorted(read.end for read in reads if _is_done(read))
     for fault in faults:
         until = max(fault.end, fault.start + 10**9)
         done = bisect_right(ends, until) - bisect_left(ends, fault.start)
