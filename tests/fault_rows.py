@@ -103,7 +103,7 @@ ROWS = (
     Row(
         name="kill -9 a process of the service",
         times=100,
-        short_times=2,
+        short_times=1,
         strike=kill_a_process,
         most_error_share=0.0005,
         most_seconds=10,
@@ -147,7 +147,7 @@ ROWS = (
     Row(
         name="flush Redis",
         times=50,
-        short_times=1,
+        short_times=0,
         strike=flush_redis,
         most_error_share=0.001,
         most_seconds=3.5,
@@ -175,7 +175,7 @@ ROWS = (
     Row(
         name="reload nginx",
         times=100,
-        short_times=3,
+        short_times=1,
         strike=reload_nginx,
         most_error_share=0,
         most_seconds=10,

@@ -57,7 +57,8 @@ async def test_lines_for_processes_of_another_node_stay_when_the_number_changes(
     file = Layout(node.folder).conf / "nginx/upstream.conf"
     good = file.read_text()
     *_, last = re.findall(r"^    server .* max_fails=2 .*\n", good, re.MULTILINE)
-    own, near, far = (f"127.0.0.1:{node.ports[-1]}", f"127.0.0.1:{node.tls_port}", "192.0.2.1:8001")
+    nobodys = node.first_mongo_port + 4
+    own, near, far = (f"127.0.0.1:{node.ports[-1]}", f"127.0.0.1:{nobodys}", "192.0.2.1:8001")
     others = last.replace(own, near) + last.replace(own, far) + f"    server {near} backup;\n"
     edited = good.replace(last, last + others)
     file.write_text(edited)

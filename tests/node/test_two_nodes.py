@@ -101,7 +101,7 @@ def test_nobody_reads_what_is_stale_from_whichever_node(
     make_node: MakeNode, mongo_uri: str, redis_url: str, tmp_path: Path
 ) -> None:
     with two_nodes(make_node, mongo_uri, redis_url) as (one, another):
-        campaign = Campaign(seconds=15, clients=1, connections=8, operations=3000)
+        campaign = Campaign(seconds=8, clients=1, connections=8, operations=3000)
         report = run_campaign(campaign, Front([one.port], mongo_uri, tmp_path))
         assert report.is_right, report.verdict.violations
         assert report.progress.errors == {}
