@@ -45,8 +45,8 @@ class Crowd:
 
 
 HEAD = f"""\
-| {IDLE:,} idle and {SLOW:,} trickling clients at | p99 of others alone, ms | beside them for 2 min, ms | \
-Ratio | |
+| {IDLE:,} idle and {SLOW:,} trickling clients at | p99 of others alone, ms | \
+beside them, 2 min, ms | Ratio | |
 | --- | ---: | ---: | ---: | --- |
 """
 
