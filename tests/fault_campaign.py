@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from random import Random
-from threading import Event, Thread
 
 from fault_rows import Row
 from freshness_campaign import Campaign, Report, run_campaign
-from freshness_faults import Fault
+from freshness_faults import Fault, Troubles
 from freshness_history import MONGODB, Operation
 from node_faults import Patient
 
@@ -30,7 +29,7 @@ _LEAST_READS_PER_SECOND = 20.0
 """Of the readers, for a service whose reads go on: a few per cent of what they do otherwise."""
 
 
-class Strikes(Thread):
+class Strikes(Troubles):
     """Does one fault so many times, each when the node is well again and its caches are used.
 
     Args:
@@ -50,51 +49,32 @@ class Strikes(Thread):
         random: Random,
         on_strike: Callable[[], object],
     ) -> None:
-        super().__init__(name="strikes")
+        super().__init__()
         self._row = row
         self._patient = patient
         self._times = times
         self._random = random
         self._on_strike = on_strike
-        self._must_stop = Event()
-        self._error: BaseException | None = None
-        self.faults: list[Fault] = []
         self.descriptors: list[int] = []
         """That the service's processes had open, after each."""
         self.waited: list[float] = []
 
-    def run(self) -> None:
-        """Do it; called in the thread."""
-        try:
-            self._must_stop.wait(_QUIET_SECONDS)
-            for _ in range(self._times):
-                if self._must_stop.wait(self._random.uniform(*_REST_SECONDS)):
-                    return
-                self._patient.wait_until_caches_are_used()
-                start = time.monotonic_ns()
-                waited = self._row.strike(self._patient)
-                if waited is not None:
-                    self.waited.append(waited)
-                end = time.monotonic_ns()
-                self._patient.wait_until_well()
-                self.descriptors.append(self._patient.descriptors())
-                self.faults.append(Fault(self._row.name, start, end))
-                self._on_strike()
+    def _do_all(self) -> None:
+        self._must_stop.wait(_QUIET_SECONDS)
+        for _ in range(self._times):
+            if self._must_stop.wait(self._random.uniform(*_REST_SECONDS)):
+                return
             self._patient.wait_until_caches_are_used()
-        except BaseException as error:  # noqa: BLE001 - raised where it is waited for.
-            self._error = error
-
-    def stop(self) -> None:
-        """Return when the last fault is over; raise what went wrong."""
-        self._must_stop.set()
-        self.join()
-        if self._error is not None:
-            raise self._error
-
-    @property
-    def has_ended(self) -> bool:
-        """All is done, or has failed."""
-        return not self.is_alive()
+            start = time.monotonic_ns()
+            waited = self._row.strike(self._patient)
+            if waited is not None:
+                self.waited.append(waited)
+            end = time.monotonic_ns()
+            self._patient.wait_until_well()
+            self.descriptors.append(self._patient.descriptors())
+            self.faults.append(Fault(self._row.name, start, end))
+            self._on_strike()
+        self._patient.wait_until_caches_are_used()
 
 
 @dataclass

@@ -27,8 +27,7 @@ from fault_strikes import (
     kill_redis,
     kill_the_primary,
     let_the_clock_jump,
-    pause_a_process,
-    pause_redis,
+    pause,
     pause_the_primary,
     reload_nginx,
 )
@@ -113,7 +112,7 @@ ROWS = (
         name="SIGSTOP a process of the service, 30 s",
         times=10,
         short_times=0,
-        strike=pause_a_process(30),
+        strike=pause(lambda patient: patient.random.choice(patient.services), 30),
         most_error_share=0.001,
         most_seconds=16,
     ),
@@ -157,7 +156,7 @@ ROWS = (
         name="SIGSTOP Redis, 10 s",
         times=50,
         short_times=0,
-        strike=pause_redis(10),
+        strike=pause(lambda _: "redis", 10),
         # Writes wait for Redis, and fail when they have waited for long enough.
         most_read_error_share=0.001,
         most_seconds=3.5,

@@ -30,11 +30,11 @@ def kill_a_process(patient: Patient) -> float:
     return time.monotonic() - begun
 
 
-def pause_a_process(seconds: float) -> Callable[[Patient], None]:
-    """Stop a process of the service for some time."""
+def pause(choose: Callable[[Patient], str], seconds: float) -> Callable[[Patient], None]:
+    """Stop a program for some time."""
 
     def strike(patient: Patient) -> None:
-        with patient.paused(patient.random.choice(patient.services), seconds):
+        with patient.paused(choose(patient), seconds):
             pass
 
     return strike
@@ -64,16 +64,6 @@ def kill_redis(patient: Patient) -> None:
 def flush_redis(patient: Patient) -> None:
     """Empty Redis."""
     patient.flush_redis()
-
-
-def pause_redis(seconds: float) -> Callable[[Patient], None]:
-    """Stop Redis for some time."""
-
-    def strike(patient: Patient) -> None:
-        with patient.paused("redis", seconds):
-            pass
-
-    return strike
 
 
 def kill_nginx(patient: Patient) -> float:

@@ -16,7 +16,7 @@ from typing import Protocol, cast
 import msgspec
 from freshness_checker import check
 from freshness_clients import Orders, Progress
-from freshness_faults import Fault, Nemesis
+from freshness_faults import Fault, Nemesis, Troubles
 from freshness_history import MONGODB, Operation, Page, Seen, read_history
 from freshness_order import check_order
 from freshness_stack import Stack
@@ -81,20 +81,6 @@ class Target(Protocol):
     @property
     def folder(self) -> Path:
         """Where histories are kept."""
-        ...
-
-
-class Troubles(Protocol):
-    """What is done to a target meanwhile."""
-
-    faults: list[Fault]
-
-    def start(self) -> None:
-        """Begin; return at once."""
-        ...
-
-    def stop(self) -> None:
-        """Return when the last fault is over; raise what went wrong."""
         ...
 
 
@@ -186,8 +172,8 @@ def run_campaign(
             seconds = time.monotonic() - started
             progress = _sum([client.progress for client in clients])
             on_progress(seconds, progress, len(nemesis.faults))
-            for client in clients:
-                client.look()
+            for watched in (*clients, nemesis):
+                watched.look()
             if (
                 seconds >= campaign.seconds
                 and progress.operations >= campaign.operations

@@ -18,7 +18,8 @@ from pymongo import MongoClient, timeout
 from pymongo.errors import PyMongoError
 from redis import Redis
 
-from app.node.layout import Layout
+from app.node.layout import Layout, member_name
+from app.node.replica_set import roles
 from app.node.rolling import is_ready
 from app.node.supervisor import Supervisor
 
@@ -49,7 +50,7 @@ class Patient:
         self._layout = Layout(node.folder)
         self._supervisor = Supervisor(self._layout.socket)
         self._redis_socket = redis_socket or self._layout.run / "redis.sock"
-        self.members = [f"mongod-{port}" for port in self._mongo_ports]
+        self.members = [member_name(port) for port in self._mongo_ports]
         hosts = ",".join(f"127.0.0.1:{port}" for port in self._mongo_ports)
         self.has_own_mongo = mongo_uri is None
         self.mongo_uri = mongo_uri or f"mongodb://{hosts}/todo?replicaSet=todo"
@@ -130,11 +131,8 @@ class Patient:
         return wait_for(self._find_primary, "there is a primary")
 
     def _find_primary(self) -> str | None:
-        for port, name in zip(self._mongo_ports, self.members, strict=True):
-            with suppress(PyMongoError):
-                if _hello(port)["isWritablePrimary"]:
-                    return name
-        return None
+        told = roles(self._mongo_ports)
+        return next((member_name(port) for port in told if told[port] == "primary"), None)
 
     def stores(self) -> bool:
         """Tell whether MongoDB takes a write, journaled by most members."""
@@ -165,13 +163,8 @@ class Patient:
         )
 
     def _members_are_well(self) -> bool:
-        with suppress(PyMongoError):
-            told = [_hello(port) for port in self._mongo_ports]
-            primaries = [hello for hello in told if hello["isWritablePrimary"]]
-            return len(primaries) == 1 and all(
-                hello["isWritablePrimary"] or hello["secondary"] for hello in told
-            )
-        return False
+        told = list(roles(self._mongo_ports).values())
+        return None not in told and told.count("primary") == 1
 
 
 def wait_for(what: Callable[[], Any], words: str) -> Any:
@@ -187,9 +180,3 @@ def _hits(port: int) -> int:
     with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=_ANSWER_SECONDS) as answer:
         found = _HITS.search(answer.read().decode())
     return round(float(found[1])) if found else 0
-
-
-def _hello(port: int) -> dict[str, Any]:
-    uri = f"mongodb://127.0.0.1:{port}/?directConnection=true"
-    with timeout(_ANSWER_SECONDS), MongoClient[dict[str, Any]](uri) as client:
-        return client.admin.command("hello")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from freshness_campaign import Campaign, run_campaign
+from freshness_faults import Troubles
 from freshness_stack import running_stack
 
 QUARANTINE_SECONDS = 7
@@ -54,3 +55,19 @@ def test_a_service_without_one_of_its_defences_is_found_out(
     with running_stack(folder, processes=2, mongo_uri=mongo_uri, script=script) as stack:
         report = run_campaign(campaign, stack)
     assert report.verdict.counts["stale"] > 0
+
+
+class FailingTroubles(Troubles):
+    """Fails at its first fault."""
+
+    def _do_all(self) -> None:
+        raise AssertionError("the fault could not be done")
+
+
+def test_a_fault_that_cannot_be_done_ends_the_run(folder: Path, mongo_uri: str) -> None:
+    campaign = Campaign(faults=1, clients=1)
+    with (
+        running_stack(folder, processes=1, mongo_uri=mongo_uri) as stack,
+        pytest.raises(AssertionError, match="could not be done"),
+    ):
+        run_campaign(campaign, stack, troubles=FailingTroubles())

@@ -5,12 +5,11 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event, Thread
 from urllib.request import urlopen
 
 import pytest
 from freshness_campaign import Campaign, run_campaign
-from freshness_faults import Fault
+from freshness_faults import Fault, Troubles
 from freshness_stack import RedisProgram
 from node_events import reload_nginx
 from node_faults import Patient
@@ -33,7 +32,7 @@ class Front:
     folder: Path
 
 
-class Kills(Thread):
+class Kills(Troubles):
     """Kills one thing after the other while clients ask, each when all is well again.
 
     Args:
@@ -42,33 +41,19 @@ class Kills(Thread):
     """
 
     def __init__(self, patients: list[Patient], kills: list[Callable[[], object]]) -> None:
-        super().__init__(name="kills")
+        super().__init__()
         self._patients = patients
         self._kills = kills
-        self._must_stop = Event()
-        self._error: BaseException | None = None
-        self.faults: list[Fault] = []
 
-    def run(self) -> None:
-        """Do it; called in the thread."""
-        try:
-            for kill in self._kills:
-                if self._must_stop.wait(2):  # For operations that nothing disturbs.
-                    return
-                start = time.monotonic_ns()
-                kill()
-                for patient in self._patients:
-                    patient.wait_until_well()
-                self.faults.append(Fault("killed", start, time.monotonic_ns()))
-        except BaseException as error:  # noqa: BLE001 - raised where it is waited for.
-            self._error = error
-
-    def stop(self) -> None:
-        """Return when the last fault is over; raise what went wrong."""
-        self._must_stop.set()
-        self.join()
-        if self._error is not None:
-            raise self._error
+    def _do_all(self) -> None:
+        for kill in self._kills:
+            if self._must_stop.wait(2):  # For operations that nothing disturbs.
+                return
+            start = time.monotonic_ns()
+            kill()
+            for patient in self._patients:
+                patient.wait_until_well()
+            self.faults.append(Fault("killed", start, time.monotonic_ns()))
 
 
 @contextmanager
