@@ -7,7 +7,7 @@ from typing import NamedTuple
 from app.domain.page import Position
 
 APART = 20
-"""Todos between two milestones, at least: counting on from the last costs less than the page."""
+"""Todos between two milestones, or so: counting on from the last costs less than the page."""
 
 
 class Milestone(NamedTuple):
@@ -33,11 +33,17 @@ class Milestones:
         return self._known[self._count(start) - 1]
 
     def add(self, distance: int, position: Position) -> None:
-        """Note a place, unless there is a milestone shortly before or behind it."""
+        """Note a place, unless there is a milestone shortly before it.
+
+        Whatever was noted, the last milestone before it is less than two `APART` away: the next one
+        is dropped only where that stays true of all between it and the one behind it.
+        """
         at = self._count(distance)
-        is_apart = distance - self._known[at - 1].distance >= APART
-        if is_apart and (at == len(self._known) or self._known[at].distance - distance >= APART):
-            self._known.insert(at, Milestone(distance, position))
+        if distance - self._known[at - 1].distance < APART:
+            return
+        self._known.insert(at, Milestone(distance, position))
+        if at + 2 < len(self._known) and self._known[at + 2].distance - distance < 2 * APART:
+            del self._known[at + 1]
 
     def _count(self, distance: int) -> int:
         return bisect_right(self._known, distance, key=lambda known: known.distance)
