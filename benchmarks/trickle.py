@@ -68,6 +68,7 @@ def slow_heads(port: int) -> None:
             continue
         if client is None:
             clients[number] = client = socket.create_connection((HOST, port), 10)
+            client.setblocking(False)
             client.sendall(BEGUN_HEAD)
         elif _is_cut(client):
             client.close()
@@ -79,7 +80,7 @@ def slow_heads(port: int) -> None:
 
 def _is_cut(client: socket.socket) -> bool:
     try:
-        client.recv(4096, socket.MSG_DONTWAIT)
+        client.recv(4096)
     except BlockingIOError:
         return False
     except ConnectionError:
@@ -109,9 +110,9 @@ def slow_clients(kind: Callable[[int], None], port: int) -> Iterator[None]:
     process.start()
     try:
         time.sleep(SETTLE_SECONDS)
+        yield
         if not process.is_alive():
             raise RuntimeError("the slow clients have ended by themselves")
-        yield
     finally:
         process.kill()
         process.join()
