@@ -94,6 +94,10 @@ class Result:
     """More than after the second fault that the service's processes have open."""
 
     broken: list[str] = field(default_factory=list)
+    """What may never happen, on no machine."""
+
+    missed: list[str] = field(default_factory=list)
+    """Bars of the row's, shares and seconds, which hold where the machine does nothing else."""
 
     @property
     def error_share(self) -> float:
@@ -138,7 +142,8 @@ def run_row(
         without_write=_seconds_without_write(report, strikes.faults),
         descriptors=_growth(strikes.descriptors),
     )
-    result.broken = _broken(result, report, strikes.faults)
+    result.broken = list(_broken(result, report))
+    result.missed = [*_missed(result), *_missed_by_reads(row, report, strikes.faults)]
     return result
 
 
@@ -165,7 +170,7 @@ def _is_done(operation: Operation) -> bool:
     return operation.outcome in ("done", "absent")
 
 
-def _broken_reads(row: Row, report: Report, faults: Sequence[Fault]) -> Iterator[str]:
+def _missed_by_reads(row: Row, report: Report, faults: Sequence[Fault]) -> Iterator[str]:
     reads = [
         entry for entry in report.operations if not entry.is_write and entry.process != MONGODB
     ]
@@ -185,26 +190,25 @@ def _broken_reads(row: Row, report: Report, faults: Sequence[Fault]) -> Iterator
             yield f"only {done} reads in {(until - fault.start) / 1e9:.1f} s of a fault"
 
 
-def _broken(result: Result, report: Report, faults: Sequence[Fault]) -> list[str]:
-    row = result.row
-    broken = []
+def _broken(result: Result, report: Report) -> Iterator[str]:
     if result.violations:
-        broken.append(f"violations: {dict(result.violations)}")
+        yield f"violations: {dict(result.violations)}"
     if result.lost:
-        broken.append(f"{result.lost} acknowledged writes lost")
-    if result.error_share > row.most_error_share:
-        broken.append(f"errors: {result.error_share:.3%}, more than {row.most_error_share:.3%}")
-    broken += _broken_reads(row, report, faults)
+        yield f"{result.lost} acknowledged writes lost"
     if refused := [entry for entry in report.operations if entry.outcome == "refused"]:
-        broken.append(f"{len(refused)} answers nobody should get, such as {refused[0].remark}")
+        yield f"{len(refused)} answers nobody should get, such as {refused[0].remark}"
     if result.descriptors > _MORE_DESCRIPTORS:
-        broken.append(f"{result.descriptors} descriptors more than before")
-    if result.longest > row.most_seconds:
-        broken.append(f"a request took {result.longest:.1f} s, above {row.most_seconds:g} s")
+        yield f"{result.descriptors} descriptors more than before"
+
+
+def _missed(result: Result) -> Iterator[str]:
+    row = result.row
+    if result.error_share > row.most_error_share:
+        yield f"errors: {result.error_share:.3%}, more than {row.most_error_share:.3%}"
     for what, seconds, bar in (
-        ("not back", result.waited, row.back_seconds),
-        ("no write was done", result.without_write, row.most_seconds_without_write),
+        ("a request took", [result.longest], row.most_seconds),
+        ("not back for", result.waited, row.back_seconds),
+        ("no write was done for", result.without_write, row.most_seconds_without_write),
     ):
         if bar is not None and seconds and max(seconds) > bar:
-            broken.append(f"{what} for {max(seconds):.1f} s, more than {bar:g} s")
-    return broken
+            yield f"{what} {max(seconds):.1f} s, more than {bar:g} s"

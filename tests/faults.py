@@ -50,6 +50,8 @@ def main() -> int:
     if os.geteuid() != 0 and any(row.setup is on_small_disks for row in rows) and not given.short:
         parser.error("disks are mounted by root alone: be root, or say with --only what to do")
     table = _Table(given.output)
+    if rows:
+        table.write(_HEAD)
     results = run_rows(
         rows, short=given.short, times=given.times, seed=given.seed, on_result=table.add
     )
@@ -57,7 +59,7 @@ def main() -> int:
     if crowds:
         table.write(f"\n{HEAD}" + "".join(crowd.line for crowd in crowds))
     is_right = all(crowd.times <= MOST_TIMES for crowd in crowds)
-    return 0 if is_right and not any(result.broken for result in results) else 1
+    return 0 if is_right and not any(result.broken or result.missed for result in results) else 1
 
 
 class _Table:
@@ -67,7 +69,6 @@ class _Table:
         self._output = output
         if output is not None:
             output.write_text("", encoding="utf-8")
-        self.write(_HEAD)
 
     def add(self, result: Result) -> None:
         """Write a row."""
@@ -142,7 +143,7 @@ def line(result: Result) -> str:
         _seconds(result.without_write),
         f"{sum(result.violations.values())}",
         f"{result.lost}",
-        "; ".join(result.broken) or "holds",
+        "; ".join([*result.broken, *result.missed]) or "holds",
     )
     return f"| {' | '.join(cells)} |\n"
 

@@ -14,21 +14,11 @@ def results() -> list[Result]:
     return run_rows(ROWS, short=True, times=None, seed=1, on_result=lambda _: None)
 
 
-def test_nothing_stale_is_read_and_no_acknowledged_write_is_lost(results: list[Result]) -> None:
-    assert {result.row.name: result.violations for result in results if result.violations} == {}
-    assert [result.row.name for result in results if result.lost] == []
-
-
-def test_requests_are_answered_in_time_and_only_with_what_clients_may_get(
+def test_nothing_stale_is_read_nothing_is_lost_and_no_answer_is_one_that_nobody_should_get(
     results: list[Result],
 ) -> None:
-    # Not how many errors there were: a single one is too large a share of so few requests.
-    broken = {
-        result.row.name: wrong
-        for result in results
-        if (wrong := [words for words in result.broken if not words.startswith("errors")])
-    }
-    assert broken == {}
+    # Not the bars that a busy machine misses, such as seconds: `make faults` looks at those.
+    assert {result.row.name: result.broken for result in results if result.broken} == {}
 
 
 def test_every_fault_was_done_so_often_as_it_should_be(results: list[Result]) -> None:
