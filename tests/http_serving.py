@@ -13,6 +13,7 @@ from tornado.httputil import HTTPServerConnectionDelegate
 from tornado.web import RequestHandler
 
 from app.httpserver import Server
+from app.httpserver.clock import Clock
 from app.httpserver.connection import Connection
 
 DEADLINE_SECONDS = 20.0
@@ -75,7 +76,14 @@ def pass_time(server: Server, seconds: float) -> None:
     clock = server.clock
     before = clock._monotonic
     clock._monotonic = lambda: before() + seconds
+    tick(clock)
+
+
+def tick(clock: Clock) -> None:
+    """Let a clock tick, and everything expire that does before its next tick."""
     clock.tick()
+    while clock.expire_some():
+        pass
 
 
 def only_connection(server: Server) -> Connection:

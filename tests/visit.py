@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from clock import Clock as Seconds
+from http_serving import tick
 from raw_http import read_answers
 from recording_transport import RecordingTransport
 
@@ -44,7 +45,7 @@ class Visit:
         while left > 0:
             self._seconds.advance(min(1.0, left))
             left -= 1.0
-            self._do(self._server.clock.tick)
+            self._do(lambda: tick(self._server.clock))
 
     def _do(self, act: Callable[[], Any]) -> Any:
         async def acting() -> Any:

@@ -8,14 +8,20 @@ setting of an attribute.
 
 import asyncio
 import sys
+from collections import deque
 from collections.abc import Callable
-from math import inf
+from math import ceil, inf
 from time import time
 from typing import Protocol
 
 from app.httpserver.encoding import encode_date
 
 _TICK_SECONDS = 1.0
+
+_STEP_SECONDS = 0.005
+_STEPS = 150
+"""Into which a tick is divided: many clients that came together are late together, and each takes
+up to 0.13 ms that the others wait (docs/decisions/0005). They leave time for the next tick."""
 
 
 class Waiting(Protocol):
@@ -42,7 +48,11 @@ class Clock:
         self._monotonic = monotonic
         self._wall = wall
         self._slots: dict[int, set[Waiting]] = {}
+        self._due: deque[Waiting] = deque()  # Their second has come.
+        self._per_step = 0
+        self._stalled = 0.0
         self._timer: asyncio.TimerHandle | None = None
+        self._next_step: asyncio.TimerHandle | None = None
         self.now = self._ticked = monotonic()
         self.date = encode_date(wall())
         self._next_slot = int(self.now)
@@ -54,9 +64,10 @@ class Clock:
 
     def stop(self) -> None:
         """Tick no longer; deadlines stay as they are."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        for timer in (self._timer, self._next_step):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._next_step = None
 
     def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
         # With the wall clock's seconds, so that Date is never a second late.
@@ -64,6 +75,12 @@ class Clock:
             _TICK_SECONDS - self._wall() % _TICK_SECONDS, self._turn, loop
         )
         self.tick()
+        if self._next_step is None:
+            self._step(loop)
+
+    def _step(self, loop: asyncio.AbstractEventLoop) -> None:
+        has_more = self.expire_some()
+        self._next_step = loop.call_later(_STEP_SECONDS, self._step, loop) if has_more else None
 
     def refresh(self) -> float:
         """Read the time anew and return it, where a second more or less would be unfair."""
@@ -71,26 +88,33 @@ class Clock:
         return self.now
 
     def tick(self) -> None:
-        """Read the time anew and let everything expire whose deadline has passed.
+        """Read the time anew, and find out what expires now, step by step.
 
         What passed while the loop stood still gets another second: what it waits for may have come.
         """
-        stalled = max(0.0, self._monotonic() - self._ticked - 2 * _TICK_SECONDS)
+        self._stalled = max(0.0, self._monotonic() - self._ticked - 2 * _TICK_SECONDS)
         self._ticked = self.refresh()
         self.date = encode_date(self._wall())
-        for slot in range(self._next_slot, int(self.now) + 1):
-            self._next_slot = slot + 1
-            for waiting in self._slots.pop(slot, ()):
-                if waiting.slot != slot:
-                    continue  # Forgotten by what another one's end has set off.
-                waiting.slot = self.NO_SLOT
-                if waiting.deadline <= self.now - stalled:
-                    waiting.expire()
-                else:
-                    self.watch(waiting, waiting.deadline)
+        while self._next_slot <= self.now:
+            self._due += self._slots.pop(self._next_slot, ())
+            self._next_slot += 1
+        self._per_step = ceil(len(self._due) / _STEPS)
+
+    def expire_some(self) -> bool:
+        """Take a step: let everything expire that is late in it; tell whether there are more."""
+        for _ in range(min(self._per_step, len(self._due))):
+            waiting = self._due.popleft()
+            if waiting.slot >= self._next_slot:
+                continue  # Forgotten since its second has come.
+            waiting.slot = self.NO_SLOT
+            if waiting.deadline <= self.now - self._stalled:
+                waiting.expire()
+            else:
+                self.watch(waiting, waiting.deadline)
+        return bool(self._due)
 
     def watch(self, waiting: Waiting, deadline: float) -> None:
-        """Let something expire at a time of `now`'s scale, up to a second late; inf means never."""
+        """Let something expire at a time of `now`'s scale, up to 2 s late; inf means never."""
         waiting.deadline = deadline
         if deadline == inf:
             return

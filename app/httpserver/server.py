@@ -126,7 +126,7 @@ class Server:
         self._tls = None if ssl_options is None else ssl_options_to_context(ssl_options, True)
         self._listeners: list[Listener] = []
         self._connections: set[Channel] = set()
-        self._accepting: set[asyncio.Task[Any]] = set()
+        self._accepting: dict[asyncio.Task[Any], Channel] = {}
         self._all_closed = asyncio.Event()
         self._all_closed.set()
 
@@ -202,8 +202,10 @@ class Server:
 
     async def close_all_connections(self) -> None:
         """Close all connections at once; return when they are."""
-        for task in self._accepting:
-            task.cancel()
+        for task, connection in self._accepting.items():
+            # Cancelled later than that, uvloop would close it without a word to it.
+            if connection not in self._connections:
+                task.cancel()
         for connection in tuple(self._connections):
             connection.abort()
         await self._all_closed.wait()
@@ -216,7 +218,7 @@ class Server:
         context = peer_context(family, address, scheme)
         protocol = Connection(self, context, is_trusted=is_trusted(context, family, self.options))
         task = self.loop.create_task(self._connect(accepted, protocol))
-        self._accepting.add(task)
+        self._accepting[task] = protocol
         self._all_closed.clear()
         task.add_done_callback(partial(self._connected, accepted))
 
@@ -231,7 +233,7 @@ class Server:
             )
 
     def _connected(self, accepted: socket.socket, task: "asyncio.Task[None]") -> None:
-        self._accepting.discard(task)
+        del self._accepting[task]
         if task.cancelled():  # Perhaps before it had begun.
             accepted.close()
         self._stop_after_the_last()

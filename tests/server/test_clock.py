@@ -6,6 +6,7 @@ from math import inf
 
 import pytest
 from clock import Clock as Seconds
+from http_serving import tick
 
 from app.httpserver.clock import Clock
 
@@ -37,7 +38,7 @@ def clock(seconds: Seconds) -> Clock:
 def pass_seconds(clock: Clock, seconds: Seconds, number: int) -> None:
     for _ in range(number):
         seconds.advance(1.0)
-        clock.tick()
+        tick(clock)
 
 
 def test_the_time_is_that_of_the_last_tick(clock: Clock, seconds: Seconds):
@@ -158,10 +159,61 @@ def test_no_deadline_is_lost_when_the_loop_was_busy(clock: Clock, seconds: Secon
     for number, one in enumerate(waiters):
         clock.watch(one, clock.now + number)
     seconds.advance(60.0)
-    clock.tick()
+    tick(clock)
+    seconds.advance(1.0)
+    tick(clock)
+    assert [one.expired for one in waiters] == [1] * 30
+
+
+def test_what_many_wait_for_expires_in_150_steps(clock: Clock, seconds: Seconds):
+    waiters = [Waiter() for _ in range(300)]
+    for one in waiters:
+        clock.watch(one, clock.now)
     seconds.advance(1.0)
     clock.tick()
-    assert [one.expired for one in waiters] == [1] * 30
+    expired = [0]
+    while clock.expire_some():
+        expired.append(sum(one.expired for one in waiters))
+    assert expired == list(range(0, 300, 2))
+
+
+def test_what_is_forgotten_between_two_steps_does_not_expire(clock: Clock, seconds: Seconds):
+    first, second = (Waiter() for _ in range(2))
+    clock.watch(first, clock.now)
+    clock.watch(second, clock.now)
+    seconds.advance(1.0)
+    clock.tick()
+    clock.expire_some()
+    for one in (first, second):
+        clock.forget(one)
+    pass_seconds(clock, seconds, 5)
+    assert first.expired + second.expired == 1
+
+
+def test_a_deadline_that_moves_away_between_two_steps_is_kept(clock: Clock, seconds: Seconds):
+    waiters = [Waiter() for _ in range(2)]
+    for one in waiters:
+        clock.watch(one, clock.now)
+    seconds.advance(1.0)
+    clock.tick()
+    clock.expire_some()
+    (late,) = (one for one in waiters if not one.expired)
+    late.deadline = clock.now + 4.0  # As a request's does; see `Channel`.
+    pass_seconds(clock, seconds, 4)
+    assert late.expired == 0
+    pass_seconds(clock, seconds, 1)
+    assert late.expired == 1
+
+
+def test_what_is_left_of_a_tick_expires_after_the_next(clock: Clock, seconds: Seconds):
+    waiters = [Waiter() for _ in range(2)]
+    for one in waiters:
+        clock.watch(one, clock.now)
+    for _ in range(2):
+        seconds.advance(1.0)
+        clock.tick()
+    tick(clock)
+    assert [one.expired for one in waiters] == [1, 1]
 
 
 class Timers:
@@ -197,20 +249,32 @@ def test_a_clock_ticks_with_the_seconds_of_the_wall(seconds: Seconds):
     assert timers.delays == [0.75]
 
 
-def test_a_started_clock_ticks_until_it_is_stopped(run: Callable[..., None], seconds: Seconds):
+def test_a_clock_takes_its_steps_until_it_is_stopped(clock: Clock, seconds: Seconds):
+    timers = Timers()
+    for _ in range(2):
+        clock.watch(Waiter(), clock.now)
+    seconds.advance(1.0)
+    clock.start(timers)
+    assert timers.delays == [1.0, 0.005]
+    clock.stop()
+    assert timers.cancelled == 2
+
+
+def test_a_started_clock_lets_everything_expire(run: Callable[..., None], seconds: Seconds):
     # A whole second of the wall's is a millisecond away.
     clock = Clock(monotonic=seconds, wall=lambda: 1.999)
 
     async def start() -> None:
         loop = asyncio.get_running_loop()
-        ticked = asyncio.Event()
-        waiter = Waiter(ticked.set)
-        clock.watch(waiter, clock.now + 1.0)
+        expired = asyncio.Semaphore(0)
+        for _ in range(3):
+            clock.watch(Waiter(expired.release), clock.now + 1.0)
         clock.start(loop)
         clock.start(loop)
         seconds.advance(2.0)
         async with asyncio.timeout(5.0):
-            await ticked.wait()
+            for _ in range(3):
+                await expired.acquire()
         clock.stop()
         clock.stop()
 

@@ -1,5 +1,6 @@
 """Accepting at the limits: of connections, and of file descriptors."""
 
+import asyncio
 import os
 import select
 import socket
@@ -7,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
+from itertools import pairwise
 from pathlib import Path
 
 import psutil
@@ -58,6 +60,29 @@ async def test_the_limit_of_connections_is_never_passed() -> None:
                 most = max(most, server.statistics.connections)
         await until(lambda: server.statistics.accepted == 50)
         assert most <= 5
+
+
+@on_both_loops
+async def test_8_connections_are_accepted_in_a_turn_of_the_loop() -> None:
+    async with serving(Application([("/", Hello)])) as (server, port):
+        accepted = [0]
+        with ExitStack() as clients:
+            for _ in range(50):
+                clients.enter_context(socket.create_connection(("127.0.0.1", port)))
+            while accepted[-1] < 50:
+                await asyncio.sleep(0)
+                accepted.append(server.statistics.accepted)
+    assert max(later - earlier for earlier, later in pairwise(accepted)) == 8
+
+
+@on_both_loops
+async def test_a_connection_can_be_closed_in_the_turn_in_which_it_was_made() -> None:
+    async with serving(Application([("/", Hello)])) as (server, port):
+        with socket.create_connection(("127.0.0.1", port)):
+            while server.statistics.connections == 0:  # noqa: ASYNC110 - turns are what is meant.
+                await asyncio.sleep(0)
+            await server.close_all_connections()
+        assert server.statistics.connections == 0
 
 
 @pytest.fixture
