@@ -25,6 +25,10 @@ _MORE_DESCRIPTORS = 10
 
 _CONNECTIONS = 8
 _READERS = 3
+_OUTAGE_SECONDS = 60.0
+_OUTAGE_SHARE = 0.5
+"""A request that takes so long, and errors of so many, are not for want of processors."""
+
 _LEAST_READS_PER_SECOND = 20.0
 """Of the readers, for a service whose reads go on: a few per cent of what they do otherwise."""
 
@@ -199,6 +203,8 @@ def _broken(result: Result, report: Report) -> Iterator[str]:
         yield f"{len(refused)} answers nobody should get, such as {refused[0].remark}"
     if result.descriptors > _MORE_DESCRIPTORS:
         yield f"{result.descriptors} descriptors more than before"
+    if result.error_share > _OUTAGE_SHARE or result.longest > _OUTAGE_SECONDS:
+        yield f"an outage: errors {result.error_share:.0%}, up to {result.longest:.0f} s a request"
 
 
 def _missed(result: Result) -> Iterator[str]:

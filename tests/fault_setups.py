@@ -10,6 +10,7 @@ from threading import Event, Thread
 from typing import Any
 from urllib.parse import unquote
 
+import psutil
 from faulty_proxy import FaultyProxy, Weather
 from freshness_stack import RedisProgram
 from node_faults import MEMBERS, Patient
@@ -80,6 +81,10 @@ class BehindProxies(Patient):
         """Change how a server is reached."""
         self._proxies[server].set(weather)
 
+    def touched(self, server: str) -> int:
+        """Return of how much the weather has taken hold; see `FaultyProxy.touched`."""
+        return self._proxies[server].touched
+
 
 @contextmanager
 def behind_proxies(folder: Path) -> Iterator[Patient]:
@@ -130,6 +135,10 @@ class OnSmallDisks(Patient):
                 held.callback(thread.join)
             held.callback(must_end.set)
             yield
+
+    def is_full(self, disk: str) -> bool:
+        """Tell whether a disk has no byte left."""
+        return psutil.disk_usage(str(self._disks / disk)).free == 0
 
 
 def _keep_full(filler: Path, must_end: Event) -> None:

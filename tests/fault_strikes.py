@@ -108,6 +108,7 @@ def _fill(patient: Patient, disks: Sequence[str], seconds: float) -> float:
     pids = [patient.pid(name) for name in patient.services]
     with patient.full(disks):
         time.sleep(seconds)
+        wait_for(lambda: all(patient.is_full(disk) for disk in disks), "the disks are full")
     begun = time.monotonic()
     wait_for(lambda: patient.stores() and takes_writes(patient.node.port), "writes are carried out")
     assert [patient.pid(name) for name in patient.services] == pids, "a process has ended"
@@ -138,6 +139,7 @@ def change_the_weather(server: str, weather: Weather) -> Callable[[Patient], Non
         assert isinstance(patient, BehindProxies)
         patient.set_weather(server, weather)
         time.sleep(WEATHER_SECONDS)
+        assert patient.touched(server), "the weather reached nobody"
         patient.set_weather(server, Weather.CALM)
 
     return strike

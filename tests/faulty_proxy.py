@@ -1,12 +1,12 @@
 """A TCP proxy that misbehaves as networks do, on a thread of its own."""
 
 import asyncio
-import random
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import suppress
 from enum import Enum, auto
+from random import Random
 from threading import Event, Thread
 from typing import Any
 
@@ -53,6 +53,9 @@ class FaultyProxy:
         self._connect = connect
         self._tls = tls
         self._weather = Weather.CALM
+        self._random = Random(0)
+        self.touched = 0
+        """Connections that this weather has reset, and pieces that came in it."""
         self._changed: asyncio.Event
         self._server: asyncio.Server
         self._writers: set[asyncio.StreamWriter] = set()
@@ -78,9 +81,11 @@ class FaultyProxy:
 
     async def _set(self, weather: Weather) -> None:
         self._weather = weather
+        self.touched = 0
         self._changed.set()
         self._changed = asyncio.Event()
         if weather is Weather.RESET:
+            self.touched += len(self._writers)
             for writer in list(self._writers):
                 writer.transport.abort()
 
@@ -104,6 +109,7 @@ class FaultyProxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._weather is Weather.RESET:
+            self.touched += 1
             writer.transport.abort()
             return
         try:
@@ -129,10 +135,11 @@ class FaultyProxy:
 
     async def _pieces(self, reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
         while data := await reader.read(_CHUNK_BYTES):
+            self.touched += self._weather is not Weather.CALM
             while self._weather is Weather.BLACK_HOLE:
                 await self._changed.wait()
             if self._weather is Weather.LATENCY:
-                await asyncio.sleep(_LATENCY_SECONDS * random.uniform(0.5, 1.5))
+                await asyncio.sleep(_LATENCY_SECONDS * self._random.uniform(0.5, 1.5))
             if self._weather is not Weather.SLICES:
                 yield data
                 continue

@@ -107,6 +107,7 @@ class Patient:
         os.kill(pid, signal.SIGSTOP)
         try:
             time.sleep(seconds)
+            assert psutil.Process(pid).status() == psutil.STATUS_STOPPED, f"{name} goes on"
             yield
         finally:
             os.kill(pid, signal.SIGCONT)

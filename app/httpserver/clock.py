@@ -1,16 +1,15 @@
 """Time for many connections at the price of one timer.
 
 A timer per request would cost about as much as a ready answer (docs/decisions/0005). Instead
-everything that waits has a deadline, and once per second those are looked at whose second has come.
-A deadline that moves into the future, as an idle connection's does with every request, costs the
-setting of an attribute.
+everything that waits has a deadline, and each second those are looked at whose second has come; a
+few at a time, for many that came together are late together. A deadline that moves into the future,
+as an idle connection's does with every request, costs the setting of an attribute.
 """
 
 import asyncio
 import sys
-from collections import deque
 from collections.abc import Callable
-from math import ceil, inf
+from math import inf
 from time import time
 from typing import Protocol
 
@@ -19,9 +18,8 @@ from app.httpserver.encoding import encode_date
 _TICK_SECONDS = 1.0
 
 _STEP_SECONDS = 0.005
-_STEPS = 150
-"""Into which a tick is divided: many clients that came together are late together, and each takes
-up to 0.13 ms that the others wait (docs/decisions/0005). They leave time for the next tick."""
+_SPREAD_SECONDS = 0.75
+"""Over which those that a tick has found are looked at, each step its part of them."""
 
 
 class Waiting(Protocol):
@@ -48,8 +46,8 @@ class Clock:
         self._monotonic = monotonic
         self._wall = wall
         self._slots: dict[int, set[Waiting]] = {}
-        self._due: deque[Waiting] = deque()  # Their second has come.
-        self._per_step = 0
+        self._due: set[Waiting] = set()  # Of the slots before `_next_slot`: their second has come.
+        self._found = 0  # That were due at the tick.
         self._stalled = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._next_step: asyncio.TimerHandle | None = None
@@ -79,8 +77,10 @@ class Clock:
             self._step(loop)
 
     def _step(self, loop: asyncio.AbstractEventLoop) -> None:
-        has_more = self.expire_some()
-        self._next_step = loop.call_later(_STEP_SECONDS, self._step, loop) if has_more else None
+        self._next_step = None
+        self.expire((self._monotonic() - self._ticked + _STEP_SECONDS) / _SPREAD_SECONDS)
+        if self._due and self._timer is not None:
+            self._next_step = loop.call_later(_STEP_SECONDS, self._step, loop)
 
     def refresh(self) -> float:
         """Read the time anew and return it, where a second more or less would be unfair."""
@@ -88,7 +88,7 @@ class Clock:
         return self.now
 
     def tick(self) -> None:
-        """Read the time anew, and find out what expires now, step by step.
+        """Read the time anew, and find those whose second has come, for `expire`.
 
         What passed while the loop stood still gets another second: what it waits for may have come.
         """
@@ -96,29 +96,27 @@ class Clock:
         self._ticked = self.refresh()
         self.date = encode_date(self._wall())
         while self._next_slot <= self.now:
-            self._due += self._slots.pop(self._next_slot, ())
+            self._due |= self._slots.pop(self._next_slot, set())
             self._next_slot += 1
-        self._per_step = ceil(len(self._due) / _STEPS)
+        self._found = len(self._due)
 
-    def expire_some(self) -> bool:
-        """Take a step: let everything expire that is late in it; tell whether there are more."""
-        for _ in range(min(self._per_step, len(self._due))):
-            waiting = self._due.popleft()
-            if waiting.slot >= self._next_slot:
-                continue  # Forgotten since its second has come.
+    def expire(self, part: float = 1.0) -> None:
+        """Let this part of what the tick has found expire, with what has already."""
+        rest = int(self._found * (1.0 - min(1.0, part)))
+        while len(self._due) > rest:
+            waiting = self._due.pop()
             waiting.slot = self.NO_SLOT
-            if waiting.deadline <= self.now - self._stalled:
+            if waiting.deadline <= self._ticked - self._stalled:
                 waiting.expire()
             else:
                 self.watch(waiting, waiting.deadline)
-        return bool(self._due)
 
     def watch(self, waiting: Waiting, deadline: float) -> None:
-        """Let something expire at a time of `now`'s scale, up to 2 s late; inf means never."""
+        """Let something expire at a time of `now`'s scale, up to 3 s late; inf means never."""
         waiting.deadline = deadline
         if deadline == inf:
             return
-        # A later deadline is found out about in the slot it has: see `tick`.
+        # A later deadline is found out about in the slot it has: see `expire`.
         slot = max(int(deadline) + 1, self._next_slot)
         if slot < waiting.slot:
             self.forget(waiting)
@@ -127,6 +125,8 @@ class Clock:
 
     def forget(self, waiting: Waiting) -> None:
         """Hold no reference to something that is closed."""
-        if waiting.slot != self.NO_SLOT:
+        if waiting.slot < self._next_slot:
+            self._due.discard(waiting)
+        elif waiting.slot != self.NO_SLOT:
             self._slots.get(waiting.slot, set()).discard(waiting)
-            waiting.slot = self.NO_SLOT
+        waiting.slot = self.NO_SLOT

@@ -12,8 +12,8 @@ log = logging.getLogger(__name__)
 
 _ACCEPTS_PER_TURN = 8
 """Connections that are accepted before those that are open have their turn. Each takes 0.04 ms that
-the others wait, and 0.09 ms for its first request; fewer, and a busy server takes more than a second
-to let a thousand clients in (docs/decisions/0005)."""
+the others wait, and 0.09 ms for its first request; but with fewer a busy server takes longer to let
+many clients in (docs/decisions/0005)."""
 
 _PAUSE_SECONDS = 0.5
 """After a failed accept: trying again at once would be a busy loop."""

@@ -86,7 +86,7 @@ class Options:
 
     linger_seconds: float = 1.0
     """How long a connection is still read after its last answer has been sent, so that the client
-    gets that and not a reset (RFC 9112, section 9.6); up to four times as long, for it is looked
+    gets that and not a reset (RFC 9112, section 9.6); up to five times as long, for it is looked
     at only so often."""
 
     linger_bytes: int = 1_048_576

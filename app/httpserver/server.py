@@ -126,7 +126,7 @@ class Server:
         self._tls = None if ssl_options is None else ssl_options_to_context(ssl_options, True)
         self._listeners: list[Listener] = []
         self._connections: set[Channel] = set()
-        self._accepting: dict[asyncio.Task[Any], Channel] = {}
+        self._accepting: dict[asyncio.Task[Any], socket.socket] = {}
         self._all_closed = asyncio.Event()
         self._all_closed.set()
 
@@ -202,10 +202,10 @@ class Server:
 
     async def close_all_connections(self) -> None:
         """Close all connections at once; return when they are."""
-        for task, connection in self._accepting.items():
-            # Cancelled later than that, uvloop would close it without a word to it.
-            if connection not in self._connections:
-                task.cancel()
+        # Not by cancelling: a connection that was made just then would never hear of its end.
+        for accepted in self._accepting.values():
+            with suppress(OSError):
+                accepted.shutdown(socket.SHUT_RDWR)
         for connection in tuple(self._connections):
             connection.abort()
         await self._all_closed.wait()
@@ -218,7 +218,7 @@ class Server:
         context = peer_context(family, address, scheme)
         protocol = Connection(self, context, is_trusted=is_trusted(context, family, self.options))
         task = self.loop.create_task(self._connect(accepted, protocol))
-        self._accepting[task] = protocol
+        self._accepting[task] = accepted
         self._all_closed.clear()
         task.add_done_callback(partial(self._connected, accepted))
 

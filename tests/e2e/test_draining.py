@@ -19,7 +19,7 @@ Start = Callable[..., Service]
 BODY = json.dumps({"content": "finish what was begun"}).encode()
 HALF = len(BODY) // 2
 CONNECTIONS = 700
-"""More than are accepted in the turns of the loop until the stop: 64 in each."""
+"""More than are accepted in the turns of the loop until the stop: 8 in each."""
 
 
 @contextmanager

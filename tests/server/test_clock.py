@@ -1,28 +1,14 @@
 """The clock that watches all connections: when it lets something expire, and what it forgets."""
 
-import asyncio
-from collections.abc import Callable
+import weakref
 from math import inf
 
 import pytest
 from clock import Clock as Seconds
 from http_serving import tick
+from waiters import Waiter, watch
 
 from app.httpserver.clock import Clock
-
-
-class Waiter:
-    """Something with a deadline that counts its ends."""
-
-    def __init__(self, then: Callable[[], None] = lambda: None) -> None:
-        self.deadline = inf
-        self.slot = Clock.NO_SLOT
-        self.expired = 0
-        self._then = then
-
-    def expire(self) -> None:
-        self.expired += 1
-        self._then()
 
 
 @pytest.fixture
@@ -58,7 +44,7 @@ def test_the_date_is_that_of_the_last_tick(seconds: Seconds):
 
 
 @pytest.mark.parametrize(("wait", "ticks"), [(0.0, 1), (0.4, 1), (0.5, 2), (1.0, 2), (9.9, 11)])
-def test_a_deadline_expires_once_and_at_most_a_second_late(
+def test_a_deadline_expires_once_and_at_the_second_tick_after_it_at_the_latest(
     clock: Clock, seconds: Seconds, wait: float, ticks: int
 ):
     waiter = Waiter()
@@ -165,38 +151,43 @@ def test_no_deadline_is_lost_when_the_loop_was_busy(clock: Clock, seconds: Secon
     assert [one.expired for one in waiters] == [1] * 30
 
 
-def test_what_many_wait_for_expires_in_150_steps(clock: Clock, seconds: Seconds):
-    waiters = [Waiter() for _ in range(300)]
-    for one in waiters:
-        clock.watch(one, clock.now)
+def test_what_a_tick_has_found_expires_part_by_part(clock: Clock, seconds: Seconds):
+    waiters = watch(clock, 100)
     seconds.advance(1.0)
     clock.tick()
-    expired = [0]
-    while clock.expire_some():
+    expired = []
+    for part in (0.01, 0.25, 0.25, 0.5, 1.0):
+        clock.expire(part)
         expired.append(sum(one.expired for one in waiters))
-    assert expired == list(range(0, 300, 2))
+    assert expired == [1, 25, 25, 50, 100]
 
 
-def test_what_is_forgotten_between_two_steps_does_not_expire(clock: Clock, seconds: Seconds):
-    first, second = (Waiter() for _ in range(2))
-    clock.watch(first, clock.now)
-    clock.watch(second, clock.now)
+def test_what_is_forgotten_between_two_parts_does_not_expire(clock: Clock, seconds: Seconds):
+    waiters = watch(clock, 2)
     seconds.advance(1.0)
     clock.tick()
-    clock.expire_some()
-    for one in (first, second):
+    clock.expire(0.5)
+    for one in waiters:
         clock.forget(one)
     pass_seconds(clock, seconds, 5)
-    assert first.expired + second.expired == 1
+    assert sum(one.expired for one in waiters) == 1
 
 
-def test_a_deadline_that_moves_away_between_two_steps_is_kept(clock: Clock, seconds: Seconds):
-    waiters = [Waiter() for _ in range(2)]
-    for one in waiters:
-        clock.watch(one, clock.now)
+def test_nothing_that_is_forgotten_is_held(clock: Clock, seconds: Seconds):
+    waiters = watch(clock, 2)
     seconds.advance(1.0)
     clock.tick()
-    clock.expire_some()
+    references = [weakref.ref(one) for one in waiters]
+    while waiters:
+        clock.forget(waiters.pop())
+    assert [reference() for reference in references] == [None, None]
+
+
+def test_a_deadline_that_moves_away_between_two_parts_is_kept(clock: Clock, seconds: Seconds):
+    waiters = watch(clock, 2)
+    seconds.advance(1.0)
+    clock.tick()
+    clock.expire(0.5)
     (late,) = (one for one in waiters if not one.expired)
     late.deadline = clock.now + 4.0  # As a request's does; see `Channel`.
     pass_seconds(clock, seconds, 4)
@@ -206,76 +197,24 @@ def test_a_deadline_that_moves_away_between_two_steps_is_kept(clock: Clock, seco
 
 
 def test_what_is_left_of_a_tick_expires_after_the_next(clock: Clock, seconds: Seconds):
-    waiters = [Waiter() for _ in range(2)]
-    for one in waiters:
-        clock.watch(one, clock.now)
+    waiters = watch(clock, 2)
     for _ in range(2):
         seconds.advance(1.0)
         clock.tick()
-    tick(clock)
+    clock.expire()
     assert [one.expired for one in waiters] == [1, 1]
 
 
-class Timers:
-    """A loop that only keeps its timers: their delays, and whether they were cancelled."""
-
-    def __init__(self) -> None:
-        self.delays: list[float] = []
-        self.cancelled = 0
-
-    def call_later(self, delay: float, *_: object) -> "Timers":
-        self.delays.append(delay)
-        return self
-
-    def cancel(self) -> None:
-        self.cancelled += 1
-
-
-def test_a_clock_has_one_timer_however_often_it_is_started_and_stopped(clock: Clock):
-    timers = Timers()
-    for _ in range(2):
-        clock.start(timers)
-    assert len(timers.delays) == 1
-    for _ in range(2):
-        clock.stop()
-    assert timers.cancelled == 1
-    clock.start(timers)
-    assert len(timers.delays) == 2
-
-
-def test_a_clock_ticks_with_the_seconds_of_the_wall(seconds: Seconds):
-    timers = Timers()
-    Clock(monotonic=seconds, wall=lambda: 1000.25).start(timers)
-    assert timers.delays == [0.75]
-
-
-def test_a_clock_takes_its_steps_until_it_is_stopped(clock: Clock, seconds: Seconds):
-    timers = Timers()
-    for _ in range(2):
-        clock.watch(Waiter(), clock.now)
-    seconds.advance(1.0)
-    clock.start(timers)
-    assert timers.delays == [1.0, 0.005]
-    clock.stop()
-    assert timers.cancelled == 2
-
-
-def test_a_started_clock_lets_everything_expire(run: Callable[..., None], seconds: Seconds):
-    # A whole second of the wall's is a millisecond away.
-    clock = Clock(monotonic=seconds, wall=lambda: 1.999)
-
-    async def start() -> None:
-        loop = asyncio.get_running_loop()
-        expired = asyncio.Semaphore(0)
-        for _ in range(3):
-            clock.watch(Waiter(expired.release), clock.now + 1.0)
-        clock.start(loop)
-        clock.start(loop)
-        seconds.advance(2.0)
-        async with asyncio.timeout(5.0):
-            for _ in range(3):
-                await expired.acquire()
-        clock.stop()
-        clock.stop()
-
-    run(start())
+def test_what_passed_while_the_loop_stood_still_gets_another_second_in_each_part(
+    clock: Clock, seconds: Seconds
+):
+    waiters = watch(clock, 2, in_seconds=3.0)
+    seconds.advance(6.0)
+    clock.tick()
+    clock.expire(0.5)
+    seconds.advance(0.7)
+    clock.refresh()
+    clock.expire()
+    assert sum(one.expired for one in waiters) == 0
+    pass_seconds(clock, seconds, 1)
+    assert [one.expired for one in waiters] == [1, 1]

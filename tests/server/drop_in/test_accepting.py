@@ -75,16 +75,6 @@ async def test_8_connections_are_accepted_in_a_turn_of_the_loop() -> None:
     assert max(later - earlier for earlier, later in pairwise(accepted)) == 8
 
 
-@on_both_loops
-async def test_a_connection_can_be_closed_in_the_turn_in_which_it_was_made() -> None:
-    async with serving(Application([("/", Hello)])) as (server, port):
-        with socket.create_connection(("127.0.0.1", port)):
-            while server.statistics.connections == 0:  # noqa: ASYNC110 - turns are what is meant.
-                await asyncio.sleep(0)
-            await server.close_all_connections()
-        assert server.statistics.connections == 0
-
-
 @pytest.fixture
 def starving() -> Iterator[tuple[subprocess.Popen[str], int]]:
     process = subprocess.Popen(

@@ -211,14 +211,29 @@ async def test_closing_all_connections_closes_busy_and_idle_ones() -> None:
         gate.open.set()
 
 
+@pytest.mark.parametrize("turns", range(7))
 @on_both_loops
-async def test_closing_all_connections_takes_those_that_are_being_accepted() -> None:
+async def test_closing_all_connections_takes_those_that_are_being_accepted(turns: int) -> None:
     async with _serving(Gate()) as (server, port):
-        own = socket.create_connection(("127.0.0.1", port), 5)
-        with own:
+        with socket.create_connection(("127.0.0.1", port), 5) as own:
             await until(lambda: bool(server._accepting or server._connections))
+            for _ in range(turns):
+                await asyncio.sleep(0)
             await server.close_all_connections()
             server.stop()
             assert not server._accepting
-            own.settimeout(5)
             assert own.recv(1) == b""
+
+
+@pytest.mark.parametrize("turns", range(1, 7))
+@on_both_loops
+async def test_closing_all_connections_takes_those_that_the_kernel_has_just_made(
+    turns: int,
+) -> None:
+    async with _serving(Gate()) as (server, port):
+        with socket.create_connection(("127.0.0.1", port), 5):
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            server.stop()
+            await server.close_all_connections()
+            assert server.statistics.connections == 0

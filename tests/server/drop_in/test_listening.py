@@ -3,8 +3,10 @@
 import asyncio
 import socket
 import ssl
+from contextlib import suppress
 from pathlib import Path
 
+import pytest
 from http_client import Client, request
 from http_serving import Hello, on_both_loops, serving, until
 from tornado.netutil import bind_sockets, bind_unix_socket
@@ -128,6 +130,34 @@ async def test_closing_all_connections_ends_tls_handshakes(server_tls: ssl.SSLCo
         await server.close_all_connections()
         assert not server._accepting
         assert await _rest_or_reset(silent) == b""
+
+
+@pytest.mark.parametrize("turns", range(6))
+@on_both_loops
+async def test_closing_all_connections_takes_those_whose_tls_handshake_ends_just_then(
+    server_tls: ssl.SSLContext, client_tls: ssl.SSLContext, turns: int
+) -> None:
+    options = Options(head_seconds=3600.0)
+    loop = asyncio.get_running_loop()
+    received, sent = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = client_tls.wrap_bio(received, sent)
+    async with serving(_application(), ssl_options=server_tls, options=options) as (server, port):
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.setblocking(False)
+            with pytest.raises(ssl.SSLWantReadError):
+                tls.do_handshake()
+            is_done = False
+            while not is_done:
+                await loop.sock_sendall(client, sent.read())
+                received.write(await loop.sock_recv(client, 65536))
+                with suppress(ssl.SSLWantReadError):
+                    tls.do_handshake()
+                    is_done = True
+            client.sendall(sent.read())
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await server.close_all_connections()
+            assert server.statistics.connections == 0
 
 
 @on_both_loops
