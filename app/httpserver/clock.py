@@ -48,10 +48,9 @@ class Clock:
         self._slots: dict[int, set[Waiting]] = {}
         self._due: set[Waiting] = set()  # Of the slots before `_next_slot`: their second has come.
         self._found = 0  # That were due at the tick.
-        self._stalled = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._next_step: asyncio.TimerHandle | None = None
-        self.now = self._ticked = monotonic()
+        self.now = self._ticked = self._passed = monotonic()
         self.date = encode_date(wall())
         self._next_slot = int(self.now)
 
@@ -92,8 +91,9 @@ class Clock:
 
         What passed while the loop stood still gets another second: what it waits for may have come.
         """
-        self._stalled = max(0.0, self._monotonic() - self._ticked - 2 * _TICK_SECONDS)
+        stalled = max(0.0, self._monotonic() - self._ticked - 2 * _TICK_SECONDS)
         self._ticked = self.refresh()
+        self._passed = self._ticked - stalled
         self.date = encode_date(self._wall())
         while self._next_slot <= self.now:
             self._due |= self._slots.pop(self._next_slot, set())
@@ -106,7 +106,7 @@ class Clock:
         while len(self._due) > rest:
             waiting = self._due.pop()
             waiting.slot = self.NO_SLOT
-            if waiting.deadline <= self._ticked - self._stalled:
+            if waiting.deadline <= self._passed:
                 waiting.expire()
             else:
                 self.watch(waiting, waiting.deadline)

@@ -5,7 +5,8 @@ loop_kind    uvloop, then asyncio; a test that needs one of them parametrizes it
 run          ``run(coroutine)`` on such a loop; tasks left on it fail the test
 options      the defaults; a test changes them by parametrizing it
 ran          which handlers ran, see `echo_application`
-seconds      the time of ``server.clock``, which stands still until the test moves it
+seconds      the time of ``server.clock`` and ``clock``, which stands still until the test moves it
+clock        a `Clock` that nobody has started
 server       a `Server` of the echo application that listens on no socket
 visit        a client of that server in memory, whose time the test moves
 port         where that server listens on 127.0.0.1
@@ -53,7 +54,12 @@ def ran() -> Ran:
 
 @pytest.fixture
 def seconds() -> Seconds:
-    return Seconds()
+    return Seconds(100.5)
+
+
+@pytest.fixture
+def clock(seconds: Seconds) -> Clock:
+    return Clock(monotonic=seconds, wall=lambda: 784_111_777.0)
 
 
 @pytest.fixture

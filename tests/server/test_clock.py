@@ -11,16 +11,6 @@ from waiters import Waiter, watch
 from app.httpserver.clock import Clock
 
 
-@pytest.fixture
-def seconds() -> Seconds:
-    return Seconds(100.5)
-
-
-@pytest.fixture
-def clock(seconds: Seconds) -> Clock:
-    return Clock(monotonic=seconds, wall=lambda: 784_111_777.0)
-
-
 def pass_seconds(clock: Clock, seconds: Seconds, number: int) -> None:
     for _ in range(number):
         seconds.advance(1.0)

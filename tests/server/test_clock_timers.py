@@ -13,33 +13,24 @@ from waiters import Waiter, watch
 from app.httpserver.clock import Clock
 
 
-@pytest.fixture
-def seconds() -> Seconds:
-    return Seconds(100.5)
-
-
-@pytest.fixture
-def clock(seconds: Seconds) -> Clock:
-    return Clock(monotonic=seconds, wall=lambda: 784_111_777.0)
-
-
 class Timers:
-    """A loop that only keeps its timers: their delays, and which were not cancelled."""
+    """A loop that only keeps the timers that were not cancelled."""
 
     def __init__(self) -> None:
-        self.delays: list[float] = []
         self.waiting: list[Timer] = []
 
     def call_later(self, delay: float, act: Callable[..., None], *given: object) -> "Timer":
-        self.delays.append(delay)
-        timer = Timer(self, partial(act, *given))
+        timer = Timer(self, delay, partial(act, *given))
         self.waiting.append(timer)
         return timer
 
 
 class Timer:
-    def __init__(self, timers: Timers, act: Callable[[], None]) -> None:
+    """One of them, which rings when the test says so."""
+
+    def __init__(self, timers: Timers, delay: float, act: Callable[[], None]) -> None:
         self._timers = timers
+        self.delay = delay
         self._act = act
 
     def ring(self) -> None:
@@ -65,7 +56,7 @@ def test_a_clock_has_one_timer_however_often_it_is_started_and_stopped(clock: Cl
 def test_a_clock_ticks_with_the_seconds_of_the_wall(seconds: Seconds):
     timers = Timers()
     Clock(monotonic=seconds, wall=lambda: 1000.25).start(timers)
-    assert timers.delays == [0.75]
+    assert [timer.delay for timer in timers.waiting] == [0.75]
 
 
 def test_the_parts_are_spread_over_three_quarters_of_a_second(clock: Clock, seconds: Seconds):
