@@ -12,7 +12,8 @@ PROGRAMS = sorted((ROOT / "conf/programs").glob("*.conf"))
 
 
 def read(path: Path) -> configparser.ConfigParser:
-    parser = configparser.ConfigParser(interpolation=None)
+    # systemd gives some names several times.
+    parser = configparser.ConfigParser(interpolation=None, strict=False)
     parser.read(path)
     return parser
 
@@ -59,6 +60,22 @@ def test_a_program_is_started_again_whatever_it_ended_with(
 ) -> None:
     assert program.getboolean("autostart")
     assert program["autorestart"] == "true"
+
+
+def test_a_program_that_cannot_start_is_tried_for_years(
+    program: configparser.SectionProxy,
+) -> None:
+    # Supervisord's n-th pause lasts n seconds.
+    retries = program.getint("startretries")
+    assert retries * (retries + 1) / 2 > 10 * 365 * 24 * 3600
+
+
+def test_systemd_starts_a_node_again_however_often_it_has_failed() -> None:
+    # Its own limit is five starts in ten seconds, and then none.
+    service = read(ROOT / "conf/todo.service")
+    assert service["Service"]["Restart"] == "always"
+    assert service["Unit"]["StartLimitIntervalSec"] == "0"
+    assert service["Service"].getint("RestartSec") > 0
 
 
 def test_the_service_is_killed_only_if_it_takes_longer_than_its_own_drain() -> None:
