@@ -18,7 +18,6 @@ from app.command import Backends, CommandError, backends_of, run_on_loop, settin
 from app.data_commands import DATA_COMMANDS
 from app.embedded import EmbeddedServersError
 from app.errors import StorageUnavailable, StorageUnusable
-from app.log import configure_logging
 from app.node.layout import NodeError
 from app.settings import Settings, SettingsError
 from app.settings_row import redact
@@ -97,9 +96,6 @@ def _serve(arguments: Sequence[str]) -> int:
     settings = settings_of(parser.parse_args(arguments))
     if settings is None:
         return 0
-    configure_logging(
-        level=settings.log_level, log_format=settings.log_format, access_log=settings.access_log
-    )
     # Before anything is started: a taken port is the likeliest reason to give up.
     sockets = _bind(settings)
     with backends_of(settings) as backends:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from app.embedded import join_servers
 from app.embedded.mongod import Mongod
 from app.errors import StorageUnavailable
+from app.log import configure_logging
 from app.settings import Settings
 from app.settings_row import redact
 from app.settings_sources import given_flags, load_settings, render_settings
@@ -32,6 +33,9 @@ __all__ = [
 ]
 
 
+log = logging.getLogger(__name__)
+
+
 class CommandError(Exception):
     """A command cannot go on; the text is a sentence for the person who gave it."""
 
@@ -46,12 +50,21 @@ class Backends:
 
 
 def settings_of(given: Namespace) -> Settings | None:
-    """Return the settings, or None after printing them because that was asked for."""
+    """Return the settings, or None after printing them because that was asked for.
+
+    The log is set up as they say, and told of variables that look like settings and are none.
+    """
     loaded = load_settings(given_flags(given), os.environ, given.config)
+    settings = loaded.settings
+    configure_logging(
+        level=settings.log_level, log_format=settings.log_format, access_log=settings.access_log
+    )
+    for sentence in loaded.ignored:
+        log.warning("%s", sentence)
     if given.show_settings:
         print(render_settings(loaded))
         return None
-    return loaded.settings
+    return settings
 
 
 @contextmanager
@@ -68,7 +81,7 @@ def backends_of(settings: Settings) -> Iterator[Backends]:
         settings.data_dir,
         need_mongo=not own_mongo,
         need_redis=not own_redis,
-        on_wait=logging.getLogger(__name__).info,
+        on_wait=log.info,
     ) as embedded:
         yield Backends(
             settings.mongo_uri if own_mongo else embedded.mongo_uri,

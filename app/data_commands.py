@@ -23,7 +23,6 @@ from app.command import (
     settings_of,
 )
 from app.errors import StorageUnavailable
-from app.log import configure_logging
 from app.seed import MAX_TODOS_PER_RUN
 from app.settings import Settings
 from app.settings_sources import SettingsParser, add_flags
@@ -176,7 +175,6 @@ def _interrupted_at_once() -> Iterator[None]:
 
 @contextmanager
 def _backends(settings: Settings) -> Iterator[Backends]:
-    configure_logging(level=settings.log_level, log_format=settings.log_format, access_log=False)
     # It answers nobody 503: what goes wrong is its last sentence.
     logging.getLogger("app.storage.operations").setLevel(logging.ERROR)
     with backends_of(settings) as backends:

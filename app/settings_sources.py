@@ -2,7 +2,6 @@
 
 import argparse
 import configparser
-import difflib
 import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,18 +12,15 @@ from types import MappingProxyType
 from typing import Any, NoReturn
 
 from app.settings import TABLE, Settings
+from app.settings_environment import CONFIG_VARIABLE, Found, from_environment, nearest
 from app.settings_row import Setting, SettingsError, redact
 
 SECTION = "todo"
-CONFIG_VARIABLE = "TODO_CONFIG"
 CONFIG_FILE_HEAD = f"""\
 # Settings of the todo service, each with its default. To change one, remove the # before its name.
 # Start with --config FILE or {CONFIG_VARIABLE}=FILE.
 # A TODO_* variable wins over this file, a flag over both.
 """
-
-# What a source says: the text of each setting it names, and where exactly it stands.
-Found = dict[str, tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +29,8 @@ class LoadedSettings:
 
     settings: Settings
     origins: Mapping[str, str]
+    ignored: Sequence[str]
+    """A sentence for each ``TODO_*`` variable that is not read as a setting, and why."""
 
 
 def load_settings(
@@ -42,7 +40,8 @@ def load_settings(
 
     Args:
         flags: text of each flag given, by setting name; see `given_flags`.
-        environ: the process's environment; its ``TODO_*`` variables count.
+        environ: the process's environment. Of its ``TODO_*`` variables those named like a setting
+            count; others may be another program's.
         config_file: what ``--config`` named; without it, ``TODO_CONFIG`` may name a file.
 
     Raises:
@@ -52,7 +51,8 @@ def load_settings(
     if config_file is None and CONFIG_VARIABLE in environ:
         config_file = Path(environ[CONFIG_VARIABLE])
     found: Found = {} if config_file is None else _from_file(config_file)
-    found |= _from_environment(environ)
+    variables, ignored = from_environment(environ)
+    found |= variables
     found |= _from_flags(flags)
 
     origins = dict.fromkeys(TABLE, "default") | {name: at for name, (_, at) in found.items()}
@@ -65,7 +65,9 @@ def load_settings(
         raise SettingsError(
             f"{error} ({origins[error.setting_name]})", setting_name=error.setting_name
         ) from None
-    return LoadedSettings(settings=settings, origins=MappingProxyType(origins))
+    return LoadedSettings(
+        settings=settings, origins=MappingProxyType(origins), ignored=tuple(ignored)
+    )
 
 
 def _from_flags(flags: Mapping[str, str]) -> Found:
@@ -76,19 +78,6 @@ def _from_flags(flags: Mapping[str, str]) -> Found:
             raise SettingsError(unknown("flag", "--" + name.replace("_", "-"), known))
         negated = TABLE[name].kind is bool and text == "false"
         found[name] = (text, f"flag {TABLE[name].flags[negated]}")
-    return found
-
-
-def _from_environment(environ: Mapping[str, str]) -> Found:
-    by_variable = {row.variable: row for row in TABLE.values()}
-    found: Found = {}
-    for variable, text in environ.items():
-        if not variable.startswith("TODO_") or variable == CONFIG_VARIABLE:
-            continue
-        if variable not in by_variable:
-            known = [*by_variable, CONFIG_VARIABLE]
-            raise SettingsError(unknown("environment variable", variable, known))
-        found[by_variable[variable].name] = (text, f"environment {variable}")
     return found
 
 
@@ -148,15 +137,9 @@ def _parse(text: str, path: Path) -> Mapping[str, str]:
 
 def unknown(what: str, wrong: str, known: Iterable[str], *, place: str = "") -> str:
     """Return the sentence for a name that is not known, with the nearest one that is."""
-    # Prefixes that all names share would make any two of them look alike.
-    by_core = {_core(name): name for name in known}
-    close = difflib.get_close_matches(_core(wrong), by_core, n=1)
-    hint = f"did you mean {by_core[close[0]]!r}?" if close else "--help lists every setting"
+    near = nearest(wrong, known)
+    hint = f"did you mean {near!r}?" if near else "--help lists every setting"
     return f"unknown {what} {wrong!r}{place}: {hint}"
-
-
-def _core(name: str) -> str:
-    return name.removeprefix("TODO_").lstrip("-").replace("-", "_").lower()
 
 
 class SettingsParser(argparse.ArgumentParser):

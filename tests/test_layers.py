@@ -15,7 +15,10 @@ FOUNDATION = ("app.errors", "app.log", "app.metrics", "app.tallies")
 """May be imported by all; import nothing of ours but each other, and for the type checker."""
 
 SETTINGS_PARTS = ("app.settings_http", "app.settings_row", "app.settings_storage")
-SETTINGS = ("app.settings", *SETTINGS_PARTS, "app.settings_sources")
+SETTINGS = (
+    *("app.settings", *SETTINGS_PARTS),
+    *("app.settings_environment", "app.settings_sources"),
+)
 
 OURS = {
     "app": (),
@@ -30,6 +33,7 @@ OURS = {
     "app.settings_http": ("app.settings_row",),
     "app.settings_storage": ("app.settings_row",),
     "app.settings": SETTINGS_PARTS,
+    "app.settings_environment": ("app.settings",),
     "app.settings_sources": SETTINGS,
     "app.resources": ("app.settings", "app.storage.collection", "app.cache.channel", *FOUNDATION),
     "app.embedded": ("app.embedded", *SETTINGS, *FOUNDATION),

@@ -20,11 +20,6 @@ WRONG_USES = {
     "unknown command": (["sede"], {}, "unknown command 'sede': did you mean 'seed'?"),
     "unknown flag of a command": (["serve", "--prot", "1"], {}, "did you mean '--port'?"),
     "unknown argument": (["serve", "me"], {}, "unknown argument 'me'"),
-    "unknown variable": (
-        [],
-        {"TODO_PROT": "1"},
-        "unknown environment variable 'TODO_PROT': did you mean 'TODO_PORT'?",
-    ),
     "value that is no number": (
         ["--port", "http"],
         {},
@@ -117,6 +112,30 @@ def test_a_signal_ends_it_with_exit_code_0_and_nothing_but_json_on_its_log(
     service = start(*backend_flags)
     assert service.stop(number) == 0
     assert all(line.startswith('{"ts":') for line in service.log)
+
+
+def test_it_starts_beside_a_kubernetes_service_of_its_name_and_other_programs_variables(
+    backend_flags: tuple[str, ...],
+) -> None:
+    service = Service(
+        *backend_flags,
+        variables={
+            "TODO_PORT": "tcp://10.0.0.1:8000",
+            "TODO_SERVICE_HOST": "10.0.0.1",
+            "TODO_MAX_STRAT": "1",
+            "TODO_XYZZY": "1",
+        },
+    )
+    try:
+        service.wait_for_banner()
+        assert service.stop() == 0
+    finally:
+        service.kill()
+    told = [line for line in service.log if '"level":"warning"' in line]
+    assert len(told) == 3
+    assert "TODO_PORT is ignored" in told[0]
+    assert "did you mean TODO_MAX_START?" in told[1]
+    assert "TODO_XYZZY" in told[2]
 
 
 def test_a_taken_port_is_one_sentence_and_starts_no_servers(data_dir: Path) -> None:
