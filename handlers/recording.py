@@ -54,24 +54,15 @@ def record_requests(
         metrics.requests(
             count, method=method, route=route, status=status, scheme=scheme, seconds=seconds
         )
-    if not log.access.isEnabledFor(logging.INFO):
-        return
-    fields: dict[str, str | int | float] = {
-        "http.request.method": log.shorten(method),
-        "http.route": route,
-        "url.path": log.shorten(path),
-        "http.response.status_code": status,
-    }
-    duration = {} if seconds is None else {"duration_ms": round(seconds * 1000, 3)}
-    for address, request_id in clients:
-        own = {"client.address": address, "request_id": request_id}
-        log.access.info("request", extra={"fields": {**fields, **own, **duration}})
+    log.access.requests(
+        clients, method=method, route=route, path=path, status=status, seconds=seconds
+    )
 
 
 def record_later(metrics: Metrics, answered: Answered, later: Later, ids: Sequence[bytes]) -> None:
     """Measure and log requests before they are answered together; see `record_requests`."""
     clients: Iterable[tuple[str, str]] = ()
-    if log.access.isEnabledFor(logging.INFO):
+    if log.access.is_on:
         contexts = zip(later.contexts, ids, strict=True)
         clients = ((context.remote_ip, an_id.decode()) for context, an_id in contexts)
     record_requests(metrics, answered, later.clients, clients)

@@ -16,13 +16,16 @@ app, http_server  the application and its server, as in production (pytest-torna
 api               calls the server and holds every answer against the contract: `tests.api.Api`
 unexpected_logs   (always on) a log line at WARNING or above that no test expects fails it
 expect_log        ``expect_log("text")``: such a line must appear, and is no failure
+access_lines      takes what was logged of requests since the last call, as read from the JSON
 ================  ===========================================================================
 """
 
 import asyncio
+import json
 import logging
 import signal
 from collections.abc import Callable, Iterator
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -32,6 +35,7 @@ from pymongo import MongoClient
 from tornado.ioloop import IOLoop
 from tornado.testing import bind_unused_port
 
+from app import log
 from app.bootstrap import Cache, make_application, make_cache, make_health, make_repository
 from app.domain.todo import PUBLIC_OWNER
 from app.embedded import EmbeddedServers, join_servers
@@ -216,3 +220,17 @@ def unexpected_logs() -> Iterator[list[str]]:
 @pytest.fixture
 def expect_log(unexpected_logs: list[str]) -> Callable[[str], None]:
     return unexpected_logs.append
+
+
+@pytest.fixture
+def access_lines() -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    lines: list[str] = []
+
+    def take() -> list[dict[str, Any]]:
+        taken = [json.loads(line) for line in lines]
+        lines.clear()
+        return taken
+
+    log.access.write_to(lines.extend)
+    yield take
+    log.access.write_to(None)

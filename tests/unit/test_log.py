@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from app import log
-from app.log import ConsoleFormatter, JsonFormatter, configure_logging, shorten
+from app.log import ConsoleFormatter, JsonFormatter, configure_logging
 
 pytestmark = pytest.mark.gen_test
 
@@ -46,6 +46,16 @@ def working_for(request_id):
         log.request_id.reset(token)
 
 
+def write_info(event):
+    logging.getLogger("app").info(event)
+
+
+def write_request():
+    log.access.requests(
+        [("127.0.0.1", "abc")], method="GET", route="/todo", path="/todo", status=200, seconds=1.0
+    )
+
+
 class Terminal(io.StringIO):
     def isatty(self):
         return True
@@ -67,7 +77,7 @@ def configured(monkeypatch):
         return stream
 
     yield configure
-    log.access.disabled = False
+    log.access.write_to(None)
     for logger, level, handlers in before:
         logger.setLevel(level)
         logger.handlers = handlers
@@ -147,33 +157,10 @@ def test_a_console_line_has_time_level_message_and_fields():
     assert rest == "INFO    request http.route=/todo"
 
 
-def test_a_console_line_of_a_request_has_what_a_person_wants_to_see():
-    fields = {
-        "http.request.method": "GET",
-        "http.route": "/v1/todos/{todo_id}",
-        "url.path": "/v1/todos/\x1b[31m",
-        "http.response.status_code": 404,
-        "duration_ms": 1.5,
-        "client.address": "127.0.0.1",
-        "request_id": "abc",
-    }
-    line = ConsoleFormatter(colour=True).format(make_record(name="access", fields=fields))
-    assert line.split(" ", 1)[1] == "INFO    GET /v1/todos/\\x1b[31m 404 1.5 abc"
-
-
 @pytest.mark.parametrize("level", [logging.WARNING, logging.ERROR, logging.CRITICAL])
 def test_only_a_terminal_gets_colours(level):
     assert ConsoleFormatter(colour=True).format(make_record(level=level)).startswith("\x1b[3")
     assert "\x1b" not in ConsoleFormatter(colour=False).format(make_record(level=level))
-
-
-@pytest.mark.parametrize("length", [0, 199, 200])
-def test_a_text_within_the_bound_stays(length):
-    assert shorten("x" * length) == "x" * length
-
-
-def test_a_longer_text_is_cut_and_marked():
-    assert shorten("x" * 201) == "x" * 200 + "…"
 
 
 @pytest.mark.parametrize(
@@ -201,11 +188,21 @@ def test_only_the_level_asked_for_is_shown(configured):
     assert [json.loads(line)["event"] for line in written.getvalue().splitlines()] == ["loud"]
 
 
-@pytest.mark.parametrize("access_log", [True, False])
-def test_the_access_log_can_be_switched_off(configured, access_log):
-    written = configured(access_log=access_log)
-    log.access.info("request")
-    assert bool(written.getvalue()) is access_log
+@pytest.mark.parametrize(
+    ("options", "is_shown"),
+    [
+        ({}, True),
+        ({"level": "debug"}, True),
+        ({"level": "warning"}, False),
+        ({"access_log": False}, False),
+    ],
+    ids=str,
+)
+def test_requests_are_shown_unless_switched_off_or_below_the_level(configured, options, is_shown):
+    written = configured(**options)
+    write_request()
+    assert log.access.is_on is is_shown
+    assert bool(written.getvalue()) is is_shown
 
 
 def test_the_drivers_chatter_is_not_shown(configured):
@@ -237,19 +234,19 @@ def events(pieces):
 async def test_the_lines_of_a_turn_of_the_loop_are_written_at_once(configured):
     written = configured(Pieces())
     for event in "abc":
-        log.access.info(event)
+        write_info(event)
     assert written.pieces == []
     await asyncio.sleep(0)
-    log.access.info("d")
+    write_info("d")
     await asyncio.sleep(0)
     assert events(written.pieces) == [["a", "b", "c"], ["d"]]
 
 
 async def test_a_warning_is_written_at_once_and_what_came_before_it(configured):
     written = configured(Pieces())
-    log.access.info("before")
+    write_info("before")
     logging.getLogger("app").warning("look")
-    log.access.info("after")
+    write_info("after")
     assert events(written.pieces) == [["before", "look"]]
     await asyncio.sleep(0)
     assert events(written.pieces) == [["before", "look"], ["after"]]
@@ -270,7 +267,7 @@ async def test_a_log_that_cannot_be_written_breaks_nothing(configured, error):
 
     written = configured(Full())
     logging.getLogger("app").warning("lost")
-    log.access.info("lost, too")
+    write_info("lost, too")
     await asyncio.sleep(0)
     written.flush = lambda: None
     logging.getLogger("app").warning("kept")
@@ -279,7 +276,7 @@ async def test_a_log_that_cannot_be_written_breaks_nothing(configured, error):
 
 async def test_what_is_kept_is_written_when_the_process_ends(configured):
     written = configured(Pieces())
-    log.access.info("last words")
+    write_info("last words")
     assert written.pieces == []
     logging.getLogger().handlers[0].flush()  # As logging.shutdown() does.
     assert events(written.pieces) == [["last words"]]
