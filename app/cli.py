@@ -114,6 +114,7 @@ def _serve(arguments: Sequence[str]) -> int:
                 mongo_uri=backends.mongo_uri,
                 redis_url=backends.redis_url,
                 on_listening=print_banner,
+                look_after=backends.look_after,
             )
         )
     return 0

@@ -4,7 +4,7 @@ import logging
 import os
 import re
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -47,6 +47,8 @@ class Backends:
     mongo_uri: str
     redis_url: str | None
     description: str
+    look_after: Callable[[], None] | None = None
+    """Of those embedded: see `app.embedded.EmbeddedServers`."""
 
 
 def settings_of(given: Namespace) -> Settings | None:
@@ -87,6 +89,7 @@ def backends_of(settings: Settings) -> Iterator[Backends]:
             settings.mongo_uri if own_mongo else embedded.mongo_uri,
             redis_url if own_redis else embedded.redis_url,
             embedded.description,
+            embedded.look_after,
         )
 
 

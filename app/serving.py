@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 _RETRY_SECONDS = 1.0
 """Between two attempts to prepare a storage that is away: soon after it is back, no storm."""
 
+_LOOK_SECONDS = 1.0
+"""Between two looks at the embedded servers' keeper: some system calls."""
+
 _LAG_INTERVAL_SECONDS = 0.5
 """Between two measurements of the event loop: often enough to catch a blocking call, and free."""
 
@@ -56,6 +59,7 @@ async def serve(
     mongo_uri: str,
     redis_url: str | None,
     on_listening: Callable[[bool], None],
+    look_after: Callable[[], None] | None = None,
 ) -> None:
     """Serve on the sockets until SIGTERM or SIGINT, then finish what is in flight.
 
@@ -66,6 +70,7 @@ async def serve(
         redis_url: the Redis to use, or None.
         on_listening: called once, when requests are being answered; told whether MongoDB has been
             found.
+        look_after: called now and then in a thread; what it raises ends the service.
     """
     sys.setswitchinterval(_SWITCH_SECONDS)
     metrics = Metrics()
@@ -76,11 +81,12 @@ async def serve(
         async with (
             background(_stop_on_signals().wait()) as stopped,
             background(_prepare(repository)) as preparation,
+            background(_look_after(look_after)) as looking_after,
             background(_measure_lag(metrics)),
         ):
             # A storage that is away must not keep the process from answering 503 and /livez.
             seconds = settings.mongo_connect_seconds
-            if await _first_of(stopped, preparation, within=seconds) is stopped:
+            if await _first_of(stopped, looking_after, preparation, within=seconds) is stopped:
                 return
             health = make_health(settings, resources, repository)
             application = make_application(
@@ -90,8 +96,8 @@ async def serve(
             server.add_sockets(sockets)
             try:
                 on_listening(preparation.done())
-                if await _first_of(stopped, preparation) is preparation:
-                    await stopped
+                if await _first_of(stopped, looking_after, preparation) is preparation:
+                    await _first_of(stopped, looking_after)
             finally:
                 health.draining = True
                 await _drain(server, settings)
@@ -187,6 +193,13 @@ async def _prepare(repository: MongoTodoRepository) -> None:
             if waiting:
                 log.info("MongoDB answers")
             return
+
+
+async def _look_after(look: Callable[[], None] | None) -> None:
+    while True:
+        await asyncio.sleep(_LOOK_SECONDS)
+        if look is not None:
+            await asyncio.to_thread(look)
 
 
 async def _measure_lag(metrics: Metrics) -> None:

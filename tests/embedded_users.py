@@ -23,7 +23,6 @@ ROOT = Path(__file__).parents[1]
 DEADLINE_SECONDS = 30.0
 USER = """
 import json, sys, time
-from dataclasses import asdict
 from pathlib import Path
 from app.embedded import EmbeddedServersError, join_servers
 
@@ -34,7 +33,12 @@ try:
         Path(data_dir), need_mongo="mongo" in needs, need_redis="redis" in needs
     ) as servers:
         seconds = time.perf_counter() - began
-        print(json.dumps({**asdict(servers), "seconds": seconds}), flush=True)
+        told = {
+            "mongo_uri": servers.mongo_uri,
+            "redis_url": servers.redis_url,
+            "description": servers.description,
+        }
+        print(json.dumps({**told, "seconds": seconds}), flush=True)
         sys.stdin.read()
 except EmbeddedServersError as error:
     print(json.dumps({"error": str(error)}), flush=True)

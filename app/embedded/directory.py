@@ -121,6 +121,15 @@ def read_state(data_dir: Path) -> dict[str, ServerState] | None:
         return {name: ServerState(**server) for name, server in json.load(state_file).items()}
 
 
+def is_in_place(descriptor: int, path: Path) -> bool:
+    """Say whether an open file still has this path: it has not been removed or moved."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except OSError as error:
+        # All else tells nothing of the file: a network's disk that does not answer, say.
+        return error.errno not in (errno.ENOENT, errno.ENOTDIR)
+
+
 def rotate_log(log: Path) -> None:
     """Put the log aside, in the place of the one put aside before."""
     with suppress(FileNotFoundError):

@@ -1,5 +1,6 @@
 """The user's side: use the servers that run, or have a keeper start them."""
 
+import logging
 import os
 import shutil
 import subprocess
@@ -20,6 +21,7 @@ from app.embedded.directory import (
     USERS_LOCK,
     EmbeddedServersError,
     ServerState,
+    is_in_place,
     open_data_directory,
     open_lock,
     read_state,
@@ -35,6 +37,11 @@ POLL_SECONDS = 0.004
 LEAST_FREE_BYTES = 64 * 1024 * 1024
 """mongod starts with less and dies at the next checkpoint: better to say so before."""
 
+RETRY_SECONDS = 5.0
+"""Before another keeper is tried where one ended at once: a full disk is not hammered."""
+
+log = logging.getLogger(__name__)
+
 _IMPORT_ROOT = Path(__file__).parents[2]
 
 
@@ -46,6 +53,13 @@ class EmbeddedServers:
     redis_url: str
     description: str
     """For people: names, versions and process ids of those needed."""
+
+    look_after: Callable[[], None]
+    """Starts another keeper if the one before has ended; to be called now and then, in a thread.
+
+    Raises `EmbeddedServersError` where the data directory has been removed or moved: the servers
+    have ended with it, or cannot be reached.
+    """
 
 
 @contextmanager
@@ -84,7 +98,7 @@ def join_servers(
 
 
 class _Joining:
-    """One attempt to use the servers. Why it holds against races: see `app.embedded.keeper`."""
+    """One user of the servers. Why it holds against races: see `app.embedded.keeper`."""
 
     def __init__(self, data_dir: Path, needed: list[str], on_wait: Callable[[str], None]) -> None:
         self._data_dir = data_dir
@@ -93,6 +107,9 @@ class _Joining:
         self._last_wait = ""
         self._give_up_at = time.monotonic() + JOIN_DEADLINE_SECONDS
         self._started_keeper = False
+        self._running: set[str] = set()
+        self._retry_at = 0.0
+        self._trouble = ""
         self.users_lock = open_lock(data_dir / USERS_LOCK)
 
     def join(self) -> EmbeddedServers:
@@ -117,11 +134,39 @@ class _Joining:
                     return self._describe(servers)
             self._wait(" and ".join(self._needed) + " to start")
 
-    def _start_keeper_unless_there_is_one(self) -> None:
+    def look_after(self) -> None:
+        """See `EmbeddedServers.look_after`."""
+        if not is_in_place(self.users_lock, self._data_dir / USERS_LOCK):
+            raise EmbeddedServersError(
+                f"The data directory {self._data_dir} was removed or moved while its servers were "
+                f"in use: put it back in its place if its todos are wanted, and start again."
+            )
+        try:
+            self._replace_keeper()
+        except (EmbeddedServersError, OSError) as error:
+            self._retry_at = time.monotonic() + RETRY_SECONDS
+            self._started_keeper = False
+            if str(error) != self._trouble:
+                self._trouble = str(error)
+                log.warning("the embedded servers have no keeper: %s", error)
+
+    def _replace_keeper(self) -> None:
+        state = read_state(self._data_dir)
+        if state is not None:
+            # Those that others need are among them.
+            self._running |= state.keys()
+            self._started_keeper = False
+            self._trouble = ""
+        elif time.monotonic() >= self._retry_at:
+            self._give_up_at = time.monotonic() + JOIN_DEADLINE_SECONDS
+            if self._start_keeper_unless_there_is_one():
+                log.warning("the keeper of the embedded servers had ended: another starts them")
+
+    def _start_keeper_unless_there_is_one(self) -> bool:
         keeper_lock = open_lock(self._data_dir / KEEPER_LOCK)
         try:
             if not try_lock(keeper_lock):
-                return
+                return False
             if self._started_keeper:
                 raise EmbeddedServersError(
                     f"The keeper of the servers ended at once: see {self._data_dir / KEEPER_LOG}."
@@ -129,6 +174,7 @@ class _Joining:
             self._check_free_space()
             self._start_keeper(keeper_lock)
             self._started_keeper = True
+            return True
         finally:
             os.close(keeper_lock)
 
@@ -149,7 +195,7 @@ class _Joining:
             try:
                 # A session of its own: a terminal's Ctrl-C must reach the user's process alone.
                 subprocess.run(  # noqa: S603 - this very Python, no shell
-                    [*keeper, str(keeper_lock), *self._needed],
+                    [*keeper, str(keeper_lock), *self._running.union(self._needed)],
                     cwd=_IMPORT_ROOT,
                     stdin=subprocess.DEVNULL,
                     stdout=log_file,
@@ -184,4 +230,5 @@ class _Joining:
             description=", ".join(
                 f"{name} {server.version} (pid {server.pid})" for name, server in servers.items()
             ),
+            look_after=self.look_after,
         )

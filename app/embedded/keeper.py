@@ -11,7 +11,9 @@ The servers live exactly as long as anybody uses them. Why no order of events br
 3.  *None outlives its users.* The kernel drops a dead user's lock. A starter that dies leaves a
     keeper that finds no users and ends; one just started looks before it starts anything.
 4.  *No stale answer.* What is in servers.json counts only while its writer holds the file locked.
-5.  *No two generations of servers.* The servers inherit servers.lock with the open file, so it is
+5.  *None for a directory that is not there.* Keeper and users look whether users.lock is still in
+    its place; where it is not the servers are killed, and the users end with that reason.
+6.  *No two generations of servers.* The servers inherit servers.lock with the open file, so it is
     held until the last of them is gone. The kernel ends them when their keeper dies, and the next
     keeper starts none before it has the lock: no server that dies late removes a new one's socket.
 """
@@ -32,6 +34,7 @@ from app.embedded.directory import (
     STATE,
     USERS_LOCK,
     ServerState,
+    is_in_place,
     open_lock,
     others_with_open,
     publish_state,
@@ -80,6 +83,9 @@ class Keeper:
         signal.signal(signal.SIGTERM, lambda *_: self._stop())
         try:
             while not self._told_to_stop and not try_lock(self._users_lock):
+                if not is_in_place(self._users_lock, Path(USERS_LOCK)):
+                    self._kill_servers_of_nothing()
+                    return
                 self._step()
                 time.sleep(IDLE_POLL_SECONDS if self._is_idle() else BUSY_POLL_SECONDS)
         finally:
@@ -89,6 +95,13 @@ class Keeper:
 
     def _stop(self) -> None:
         self._told_to_stop = True
+
+    def _kill_servers_of_nothing(self) -> None:
+        # Not asked to end: what they would remove by then may be another keeper's, in a directory
+        # of the same name.
+        log.error("the data directory was removed: killing the servers, which work on nothing")
+        for server in self._servers:
+            server.signal(signal.SIGKILL)
 
     def _is_idle(self) -> bool:
         return all(server.state.version or server.state.problem for server in self._servers)

@@ -1,8 +1,11 @@
 """Keeper and servers are killed in any order: the data stays, the next user needs no human."""
 
 import json
+import shutil
 import subprocess
 import sys
+from contextlib import suppress
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -19,6 +22,7 @@ from embedded_users import (
     write_note,
 )
 
+from app.embedded import join, join_servers
 from app.embedded.directory import others_with_open
 
 IMPATIENT_KEEPER = f"""
@@ -137,3 +141,52 @@ def test_a_killed_keepers_state_is_not_believed(user, data_dir):
     wait_until_gone(keeper)
     assert (data_dir / "servers.json").exists()
     assert user().answer()["description"] != before["description"]
+
+
+def test_whoever_replaces_a_keeper_has_it_start_what_others_need_too(user, data_dir, expect_log):
+    other = user("mongo").answer()
+    write_note(other["mongo_uri"], "kept")
+    with join_servers(data_dir, need_mongo=False) as servers:
+        servers.look_after()
+        end_keeper(data_dir)
+        servers.look_after()
+        assert read_notes(other["mongo_uri"]) == ["kept"]
+    expect_log("the keeper of the embedded servers had ended: another starts them")
+
+
+def test_a_keeper_that_cannot_be_replaced_is_tried_again_and_told_of_once(
+    data_dir, monkeypatch, expect_log, caplog
+):
+    monkeypatch.setattr(join, "RETRY_SECONDS", 0.0)
+    with join_servers(data_dir) as servers:
+        servers.look_after()
+        end_keeper(data_dir)
+        with monkeypatch.context() as full:
+            full.setattr(join, "LEAST_FREE_BYTES", 1 << 62)
+            for _ in range(3):
+                servers.look_after()
+        servers.look_after()
+        with redis.Redis.from_url(servers.redis_url) as client:
+            eventually(lambda: answers(client), "Redis")
+    expect_log("the embedded servers have no keeper: The disk of")
+    expect_log("the keeper of the embedded servers had ended: another starts them")
+    assert len(caplog.records) == 2
+
+
+def test_servers_whose_directory_was_removed_end_though_their_user_does_not_see_it(user, data_dir):
+    user().answer()
+    running = running_in(data_dir)
+    shutil.rmtree(data_dir, ignore_errors=True)  # Something may be written meanwhile.
+    wait_until_gone(*running.all())
+
+
+def end_keeper(data_dir: Path) -> None:
+    running = running_in(data_dir)
+    running.keeper.kill()
+    wait_until_gone(*running.all())
+
+
+def answers(client: redis.Redis) -> bool:
+    with suppress(redis.ConnectionError):
+        return bool(client.ping())
+    return False

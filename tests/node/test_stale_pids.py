@@ -33,8 +33,8 @@ def start_nginx(folder: Path) -> None:
 def test_a_group_that_has_the_number_of_an_nginx_of_old_is_left_alone(
     folder: Path, tmp_path_factory: pytest.TempPathFactory, at: str
 ) -> None:
-    # Its leader has ended, as a killed master has; who is left belongs to somebody else, be it in
-    # the node's own folder.
+    # Its leader has ended, as a killed master has; who is left belongs to somebody else, also
+    # where that works in the node's own folder.
     leader = subprocess.Popen(
         ["sh", "-c", "sleep 600 & echo $!"],
         cwd=folder if at == "here" else tmp_path_factory.mktemp("elsewhere"),
