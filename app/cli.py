@@ -121,15 +121,24 @@ def _serve(arguments: Sequence[str]) -> int:
 
 
 def _bind(settings: Settings) -> list[socket.socket]:
+    where = f"{settings.host} port {settings.port}"
     try:
-        return bind_sockets(settings.port, settings.host, backlog=settings.backlog)
+        sockets = bind_sockets(settings.port, settings.host, backlog=settings.backlog)
+    except UnicodeError:  # Of the encoding of names, IDNA.
+        raise CommandError(f"cannot listen on {where}: that is no name of a host") from None
     except OSError as error:
-        where = f"{settings.host} port {settings.port}"
         if error.errno == errno.EADDRINUSE:
             raise CommandError(
                 f"{where} is in use: stop what listens there or choose another --port"
             ) from None
+        if error.errno == errno.EACCES:
+            raise CommandError(
+                f"{where} is for privileged processes: choose another --port, 1024 or higher"
+            ) from None
         raise CommandError(f"cannot listen on {where}: {error.strerror}") from None
+    if not sockets:
+        raise CommandError(f"cannot listen on {where}: this machine has no such addresses")
+    return sockets
 
 
 def _banner(settings: Settings, listening: socket.socket, backends: Backends) -> list[str]:

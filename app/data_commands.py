@@ -4,7 +4,6 @@ import logging
 import os
 import signal
 import sys
-from argparse import ArgumentTypeError
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -25,7 +24,7 @@ from app.command import (
 from app.errors import StorageUnavailable
 from app.seed import MAX_TODOS_PER_RUN
 from app.settings import Settings
-from app.settings_sources import SettingsParser, add_flags
+from app.settings_sources import SettingsParser, add_flags, number_flag
 
 # The modules that import Motor are imported when `backends_of` has sized it.
 
@@ -33,6 +32,7 @@ _LATENESS = (
     "Members of a replica set that follow the primary are asked: what was changed in the last two "
     "minutes (while there is no primary, perhaps earlier) may be missing, or be as it was."
 )
+_LARGEST_SEED = 1 << 63
 _READING = ("data_dir", "mongo_uri", "mongo_late_reads", "mongo_operation_seconds")
 
 
@@ -42,10 +42,17 @@ def _seed(arguments: Sequence[str]) -> int:
         description="Store made-up todos of the past year, in Chinese and English.",
     )
     parser.add_argument(
-        "--count", type=_todo_count, required=True, metavar="N", help="how many to store"
+        "--count",
+        type=number_flag(int, 1, MAX_TODOS_PER_RUN),
+        required=True,
+        metavar="N",
+        help="how many to store",
     )
     parser.add_argument(
-        "--random-seed", type=int, metavar="N", help="the same number makes the same texts"
+        "--random-seed",
+        type=number_flag(int, -_LARGEST_SEED, _LARGEST_SEED),
+        metavar="N",
+        help="the same number makes the same texts",
     )
     add_flags(
         parser, ["data_dir", "mongo_uri", "redis_url", "mongo_write_concern", "mongo_journal"]
@@ -70,16 +77,6 @@ def _seed(arguments: Sequence[str]) -> int:
         )
         print(f"stored {_amount(stored, perf_counter() - started)}")
     return 0
-
-
-def _todo_count(text: str) -> int:
-    try:
-        count = int(text)
-    except ValueError:
-        raise ArgumentTypeError(f"must be a whole number, not {text!r}") from None
-    if not 1 <= count <= MAX_TODOS_PER_RUN:
-        raise ArgumentTypeError(f"must be between 1 and {MAX_TODOS_PER_RUN:,}, not {count}")
-    return count
 
 
 def _export(arguments: Sequence[str]) -> int:

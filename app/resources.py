@@ -2,10 +2,10 @@
 
 import asyncio
 import warnings
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import pymongo
 from motor.core import AgnosticDatabase
@@ -16,7 +16,10 @@ from tornado.ioloop import IOLoop
 
 from app.cache.channel import RedisAddress, RedisChannel
 from app.settings import Settings, SettingsError
+from app.settings_row import redact
 from app.storage.collection import Collection
+
+T = TypeVar("T")
 
 DATABASE = "todo"
 """The database when the MongoDB URI names none."""
@@ -51,12 +54,17 @@ async def open_resources(
         SettingsError: an address cannot be understood.
     """
     async with AsyncExitStack() as stack:
-        mongo = _mongo_client(settings, mongo_uri)
-        stack.callback(_close, mongo)
-        database = _database(mongo)
+
+        def read_uri(uri: str) -> AgnosticDatabase[dict[str, Any]]:
+            mongo = _mongo_client(settings, uri)
+            stack.callback(_close, mongo)
+            return _database(mongo)
+
+        database = _understood("mongo_uri", mongo_uri, read_uri)
         redis = None
         if redis_url is not None:
-            redis = _redis_channel(settings, redis_url)
+            address = _understood("redis_url", redis_url, RedisAddress.parse)
+            redis = RedisChannel(address, timeout_seconds=settings.redis_timeout_seconds)
             await stack.enter_async_context(background(redis.run()))
             await redis.tried.wait()
         yield Resources(database[COLLECTION], redis)
@@ -76,36 +84,29 @@ async def background(work: Coroutine[Any, Any, Any]) -> "AsyncIterator[asyncio.T
 
 def _mongo_client(settings: Settings, uri: str) -> MotorClient[dict[str, Any]]:
     concern = settings.mongo_write_concern
-    try:
-        # The driver only warns of options that it does not know or cannot read.
-        with warnings.catch_warnings(category=UserWarning, action="error"):
-            return MotorClient(
-                uri,
-                io_loop=IOLoop.current(),
-                appname="tornado-todo",
-                maxPoolSize=settings.mongo_pool_size,
-                connectTimeoutMS=round(settings.mongo_connect_seconds * 1000),
-                # For the whole of an operation, the search for a server included, which by
-                # itself may take 30 s.
-                timeoutMS=round(settings.mongo_operation_seconds * 1000),
-                w=concern if concern == "majority" else int(concern),
-                journal=settings.mongo_journal,
-                retryWrites=True,
-                # What a failover may roll back is not shown, and what was written is seen: also
-                # where the address asks for other than that.
-                readConcernLevel="majority",
-            )
-    # OSError: of files that the address names, such as tlsCAFile.
-    except (ConfigurationError, ValueError, UserWarning, OSError) as error:
-        raise SettingsError(f"mongo_uri cannot be used: {error}") from error
+    # The driver only warns of options that it does not know or cannot read.
+    with warnings.catch_warnings(category=UserWarning, action="error"):
+        return MotorClient(
+            uri,
+            io_loop=IOLoop.current(),
+            appname="tornado-todo",
+            maxPoolSize=settings.mongo_pool_size,
+            connectTimeoutMS=round(settings.mongo_connect_seconds * 1000),
+            # For the whole of an operation, the search for a server included, which by
+            # itself may take 30 s.
+            timeoutMS=round(settings.mongo_operation_seconds * 1000),
+            w=concern if concern == "majority" else int(concern),
+            journal=settings.mongo_journal,
+            retryWrites=True,
+            # What a failover may roll back is not shown, and what was written is seen: also
+            # where the address asks for other than that.
+            readConcernLevel="majority",
+        )
 
 
 def _database(mongo: MotorClient[dict[str, Any]]) -> AgnosticDatabase[dict[str, Any]]:
-    try:
-        # Whatever members the address prefers: only late reads may ask others, and they say so.
-        return mongo.get_default_database(DATABASE, read_preference=ReadPreference.PRIMARY)
-    except InvalidName as error:
-        raise SettingsError(f"mongo_uri cannot be used: {error}") from error
+    # Whatever members the address prefers: only late reads may ask others, and they say so.
+    return mongo.get_default_database(DATABASE, read_preference=ReadPreference.PRIMARY)
 
 
 def _close(mongo: MotorClient[dict[str, Any]]) -> None:
@@ -114,10 +115,30 @@ def _close(mongo: MotorClient[dict[str, Any]]) -> None:
         mongo.close()
 
 
-def _redis_channel(settings: Settings, url: str) -> RedisChannel:
+# OSError: of files that the address names, such as tlsCAFile.
+_NOT_UNDERSTOOD = (ConfigurationError, InvalidName, ValueError, TypeError, UserWarning, OSError)
+
+
+def _understood(name: str, address: str, read: Callable[[str], T]) -> T:
+    """Return what a driver makes of an address.
+
+    Raises:
+        SettingsError: it cannot be understood.
+    """
     try:
-        address = RedisAddress.parse(url)
-    # OSError: of files that the address names, such as ssl_ca_certs.
-    except (ValueError, TypeError, OSError) as error:
-        raise SettingsError(f"redis_url cannot be used: {error}") from error
-    return RedisChannel(address, timeout_seconds=settings.redis_timeout_seconds)
+        return read(address)
+    except _NOT_UNDERSTOOD as error:
+        reason = str(error)
+        # SECURITY: a driver's words may repeat a part of a password. They are shown if they are
+        # the same without it.
+        if _reason_against(redact(address), read) != reason:
+            reason = "what is special in its user name and password must be percent-encoded"
+        raise SettingsError(f"{name} cannot be used: {reason}") from error
+
+
+def _reason_against(address: str, read: Callable[[str], object]) -> str | None:
+    try:
+        read(address)
+    except _NOT_UNDERSTOOD as error:
+        return str(error)
+    return None

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from app.settings_http import HttpSettings
-from app.settings_row import GROUPS, Setting, SettingsError, setting
+from app.settings_row import GROUPS, Setting, SettingsError, quoted, redact, setting
 from app.settings_storage import StorageSettings
 
 __all__ = ["TABLE", "Settings", "SettingsError", "is_loopback"]
@@ -170,21 +170,24 @@ class Settings(HttpSettings, StorageSettings):
             return tuple(ipaddress.ip_network(name.strip()) for name in names)
         except ValueError as error:
             raise TABLE["trusted_proxies"].error(
-                f"must be none, or networks with commas between them: {error}"
+                f"must be none, or networks with commas between them: {redact(str(error))}"
             ) from None
 
     def _check_write_concern(self) -> None:
         if not WRITE_CONCERN.fullmatch(self.mongo_write_concern):
             raise TABLE["mongo_write_concern"].error(
                 f"must be majority or a number of members between 1 and 50, "
-                f"not {self.mongo_write_concern!r}"
+                f"not {quoted(self.mongo_write_concern)}"
             )
 
     def _check_host(self) -> None:
+        if self.host.startswith("["):
+            raise TABLE["host"].error("must be an address without brackets: ::1, say")
         if not self.allow_public and not is_loopback(self.host):
             raise TABLE["host"].error(
-                f"{self.host!r} is not a loopback address, and without authentication whoever "
-                f"reaches it can change every todo: set allow_public to listen there all the same"
+                f"{quoted(self.host)} is not a loopback address, and without authentication "
+                f"whoever reaches it can change every todo: set allow_public to listen there "
+                f"all the same"
             )
 
 

@@ -79,7 +79,7 @@ class Setting:
             raise self.error("must not be empty")
         if self.kind is bool:
             if text.strip().lower() not in BOOLEAN_WORDS:
-                raise self.error(f"must be one of {', '.join(BOOLEAN_WORDS)}, not {text!r}")
+                raise self.error(f"must be one of {', '.join(BOOLEAN_WORDS)}, not {quoted(text)}")
             return BOOLEAN_WORDS[text.strip().lower()]
         if self.kind is Path:  # No shell expands a "~" in a file or behind a "=".
             return Path(text).expanduser()
@@ -88,7 +88,7 @@ class Setting:
             value: Value = self.kind(text)
         except ValueError:
             number = "a whole number" if self.kind is int else "a number"
-            raise self.error(f"must be {number}, not {text!r}") from None
+            raise self.error(f"must be {number}, not {quoted(text)}") from None
         return value
 
     def check(self, value: Value) -> None:
@@ -113,7 +113,7 @@ class Setting:
             if value not in self.choices and not str(value).startswith(self.schemes):
                 raise self.error(f"must be {self.limits}")
         elif self.choices and value not in self.choices:
-            raise self.error(f"must be {self.limits}, not {value!r}")
+            raise self.error(f"must be {self.limits}, not {quoted(str(value))}")
 
     def text(self, value: Value) -> str:
         """Write a value the way `parse` reads it."""
@@ -161,9 +161,34 @@ def one_of(words: Sequence[str]) -> str:
     return f"{', '.join(first)} or {last}" if first else last
 
 
+_SCHEME = re.compile(
+    r"(?:[a-z][a-z0-9+.-]*:)?//|(?:mongodb(?:\+srv)?|rediss?|unix|https?):/?", re.IGNORECASE
+)
+_NO_PORT = re.compile(r"((?:^|,)[^:,/?#\[]*):(?!\d{1,5}(?:[,/?#]|$))[^,/?#]+")
+_SECRET_PARAMETER = re.compile(
+    r"([?&;][^=&;]*(?:pass|pwd|secret|token|credential|properties)[^=&;]*=)[^&;]*", re.IGNORECASE
+)
+
+
+def quoted(text: str) -> str:
+    """Return a wrong value as an error repeats it: it may be an address that was put there."""
+    return repr(redact(text))
+
+
 def redact(address: str) -> str:
-    """Replace the passwords in an address by ``***``: rather too much of it than too little."""
-    # Greedy: a password that somebody forgot to escape may itself hold "@", "/" or "?".
-    address = re.sub(r"^([^:]*://[^:@]*):.*@", r"\1:***@", address)
-    # Redis takes passwords as parameters, MongoDB those of keys and proxies, and session tokens.
-    return re.sub(r"(?i)([?&][^=&]*(?:password|properties)[^=&]*=)[^&]*", r"\1***", address)
+    """Replace the passwords in an address by ``***``: rather too much of it than too little.
+
+    The address may be broken in any way, or be no address at all.
+    """
+    scheme = _SCHEME.match(address)
+    begin = address[: scheme.end()] if scheme else ""
+    # The last "@": a password that somebody forgot to escape may itself hold "@", "/" or "?".
+    login, at, place = address[len(begin) :].rpartition("@")
+    user = re.split("[:@/?#%&]", login, maxsplit=1)[0]
+    if login != user:
+        login = f"{user}:***"
+    elif login and not begin.lower().startswith("mongodb"):
+        login = "***"  # Redis's users forget the colon before a password.
+    # What stands behind a host's colon and is no port may be a password without its "@".
+    place = _NO_PORT.sub(r"\1:***", place) if scheme else place
+    return begin + login + at + _SECRET_PARAMETER.sub(r"\1***", place)

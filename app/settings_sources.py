@@ -4,7 +4,7 @@ import argparse
 import configparser
 import re
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from app.settings import TABLE, Settings
 from app.settings_environment import CONFIG_VARIABLE, Found, from_environment, nearest
-from app.settings_row import Setting, SettingsError, redact
+from app.settings_row import Setting, SettingsError, quoted, redact
 
 SECTION = "todo"
 CONFIG_FILE_HEAD = f"""\
@@ -115,7 +115,9 @@ def _parse(text: str, path: Path) -> Mapping[str, str]:
     try:
         parser.read_string(text)
     except configparser.DuplicateOptionError as error:
-        raise SettingsError(f"{path}:{error.lineno} sets {error.option!r} a second time") from None
+        raise SettingsError(
+            f"{path}:{error.lineno} sets {quoted(error.option)} a second time"
+        ) from None
     except configparser.DuplicateSectionError as error:
         raise SettingsError(
             f"{path}:{error.lineno} begins [{error.section}] a second time"
@@ -129,7 +131,9 @@ def _parse(text: str, path: Path) -> Mapping[str, str]:
         raise SettingsError(f"{path}:{error.errors[0][0]} is not 'name = value'") from None
     for section in parser.sections():
         if section != SECTION:
-            raise SettingsError(f"unknown section [{section}] in {path}: only [{SECTION}] is read")
+            raise SettingsError(
+                f"unknown section [{redact(section)}] in {path}: only [{SECTION}] is read"
+            )
     if not parser.has_section(SECTION):
         raise SettingsError(f"config file {path} has no [{SECTION}] section")
     return dict(parser.items(SECTION))
@@ -139,7 +143,7 @@ def unknown(what: str, wrong: str, known: Iterable[str], *, place: str = "") -> 
     """Return the sentence for a name that is not known, with the nearest one that is."""
     near = nearest(wrong, known)
     hint = f"did you mean {near!r}?" if near else "--help lists every setting"
-    return f"unknown {what} {wrong!r}{place}: {hint}"
+    return f"unknown {what} {quoted(wrong)}{place}: {hint}"
 
 
 class SettingsParser(argparse.ArgumentParser):
@@ -165,7 +169,33 @@ class SettingsParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong in one line, without the usage that would bury it, and exit 2."""
+        # SECURITY: argparse repeats what was given, which may be an address with a password.
+        message = re.sub("ignored explicit argument .*", "takes no value", message)
         self.exit(2, f"{self.prog}: {message}\n")
+
+
+def number_flag(
+    kind: type[int] | type[float], minimum: float, maximum: float
+) -> Callable[[str], int | float]:
+    """Return what reads the number of a command's own flag, for argparse's ``type``.
+
+    It raises `argparse.ArgumentTypeError` where the text is no such number.
+    """
+
+    def read(text: str) -> int | float:
+        try:
+            number = kind(text)
+        except ValueError:
+            what = "a whole number" if kind is int else "a number"
+            raise argparse.ArgumentTypeError(f"must be {what}, not {quoted(text)}") from None
+        # Negated, so that NaN is refused too.
+        if not minimum <= number <= maximum:
+            raise argparse.ArgumentTypeError(
+                f"must be between {minimum:,} and {maximum:,}, not {number}"
+            )
+        return number
+
+    return read
 
 
 class _BooleanFlag(argparse.Action):

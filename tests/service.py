@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Condition, Thread
@@ -94,6 +94,7 @@ class Service:
         arguments: what follows ``run.py`` on the command line.
         terminal: whether its standard error is a terminal instead of a pipe.
         variables: added to the environment.
+        before: a command that runs it, such as ``env``.
     """
 
     def __init__(
@@ -101,10 +102,11 @@ class Service:
         *arguments: str,
         terminal: bool = False,
         variables: Mapping[str, str] | None = None,
+        before: Sequence[str] = (),
     ) -> None:
         master, slave = pty.openpty() if terminal else os.pipe()
         self.process = subprocess.Popen(
-            [sys.executable, "run.py", *arguments],
+            [*before, sys.executable, "run.py", *arguments],
             cwd=ROOT,
             env={**environment(), **(variables or {})},
             stdin=subprocess.DEVNULL,
@@ -206,9 +208,14 @@ class Service:
         self.wait()
 
 
-def run(*arguments: str, variables: Mapping[str, str] | None = None) -> Service:
+def run(
+    *arguments: str,
+    variables: Mapping[str, str] | None = None,
+    before: Sequence[str] = (),
+    terminal: bool = False,
+) -> Service:
     """Return a `run.py` that has ended by itself, with its exit code in ``process``."""
-    service = Service(*arguments, variables=variables)
+    service = Service(*arguments, variables=variables, before=before, terminal=terminal)
     try:
         service.process.wait(START_DEADLINE_SECONDS)
     finally:

@@ -35,9 +35,15 @@ OURS = {
     "app.settings": SETTINGS_PARTS,
     "app.settings_environment": ("app.settings",),
     "app.settings_sources": SETTINGS,
-    "app.resources": ("app.settings", "app.storage.collection", "app.cache.channel", *FOUNDATION),
+    "app.resources": (
+        "app.settings",
+        "app.settings_row",
+        "app.storage.collection",
+        "app.cache.channel",
+        *FOUNDATION,
+    ),
     "app.embedded": ("app.embedded", *SETTINGS, *FOUNDATION),
-    "app.node": ("app.node", "app.embedded.binaries", "app.settings_row", *FOUNDATION),
+    "app.node": ("app.node", "app.embedded.binaries", *SETTINGS, *FOUNDATION),
     "app.seed_texts": (),
     "app.seed": ("app.seed_texts", "app.domain", *FOUNDATION),
     "app.seeding": (

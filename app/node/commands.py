@@ -1,21 +1,26 @@
 """The commands of `run.py` that work on a node."""
 
 import os
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentTypeError
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from app.node.creation import Plan, start
 from app.node.layout import Layout, NodeError, member_name, process_name
 from app.node.nginx import Ports
+from app.node.ports import HIGHEST
 from app.node.replica_set import roles
 from app.node.rolling import READY_SECONDS, is_ready, restart
 from app.node.scaling import scale
 from app.node.stopping import stop
 from app.node.supervisor import Supervisor
-from app.settings_row import redact
+from app.settings import TABLE
+from app.settings_row import SettingsError, redact
+from app.settings_sources import SettingsParser, number_flag
 
-_MOST_PROCESSES = 64
+_PROCESSES = number_flag(int, 1, 64)
+_READY_SECONDS = number_flag(float, 0.001, 3600)
 
 
 def up(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
@@ -23,7 +28,7 @@ def up(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     parser = _parser("up", "Start nginx, the service, MongoDB and Redis on this machine.")
     parser.add_argument(
         "--processes",
-        type=_processes,
+        type=_PROCESSES,
         default=max(2, os.cpu_count() or 1),
         metavar="N",
         help="of the service (default: one for each core, at least 2: %(default)s)",
@@ -36,13 +41,19 @@ def up(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         ("--first-mongo-port", 27101, "first member of the replica set; two follow"),
     ):
         parser.add_argument(
-            flag, type=int, default=default, metavar="PORT", help=f"{what} (default {default})"
+            flag,
+            type=number_flag(int, 1, HIGHEST),
+            default=default,
+            metavar="PORT",
+            help=f"{what} (default {default})",
         )
-    for flag, what in (
-        ("--mongo-uri", "MongoDB elsewhere (default: a replica set on this node)"),
-        ("--redis-url", "Redis elsewhere (default: one on this node)"),
+    for name, what in (
+        ("mongo_uri", "MongoDB elsewhere (default: a replica set on this node)"),
+        ("redis_url", "Redis elsewhere (default: one on this node)"),
     ):
-        parser.add_argument(flag, type=_address, metavar="ADDRESS", help=what)
+        parser.add_argument(
+            *TABLE[name].flags, type=partial(_address, name), metavar="ADDRESS", help=what
+        )
     given = parser.parse_args(arguments)
     plan = Plan(
         processes=given.processes,
@@ -101,7 +112,7 @@ def restart_processes(arguments: Sequence[str], _environment: Mapping[str, str])
     parser = _parser("restart", "Restart the service, one process after the other.")
     parser.add_argument(
         "--ready-seconds",
-        type=float,
+        type=_READY_SECONDS,
         default=READY_SECONDS,
         metavar="SECONDS",
         help="for each to become ready (default %(default)g)",
@@ -117,7 +128,7 @@ def restart_processes(arguments: Sequence[str], _environment: Mapping[str, str])
 def scale_processes(arguments: Sequence[str], _environment: Mapping[str, str]) -> int:
     """Change the number of processes of the service."""
     parser = _parser("scale", "Change the number of the service's processes.")
-    parser.add_argument("processes", type=_processes, metavar="N", help="how many shall run")
+    parser.add_argument("processes", type=_PROCESSES, metavar="N", help="how many shall run")
     given = parser.parse_args(arguments)
     layout = Layout(given.node.resolve())
     with layout.locked():
@@ -148,8 +159,8 @@ def down(arguments: Sequence[str], _environment: Mapping[str, str]) -> int:
     return 0
 
 
-def _parser(name: str, description: str) -> ArgumentParser:
-    parser = ArgumentParser(prog=f"run.py {name}", description=description)
+def _parser(name: str, description: str) -> SettingsParser:
+    parser = SettingsParser(prog=f"run.py {name}", description=description)
     parser.add_argument(
         "--node",
         type=Path,
@@ -160,20 +171,19 @@ def _parser(name: str, description: str) -> ArgumentParser:
     return parser
 
 
-def _layout(parser: ArgumentParser, arguments: Sequence[str]) -> Layout:
+def _layout(parser: SettingsParser, arguments: Sequence[str]) -> Layout:
     return Layout(parser.parse_args(arguments).node.resolve())
 
 
-def _processes(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= _MOST_PROCESSES:
-        raise ArgumentTypeError(f"must be between 1 and {_MOST_PROCESSES}, not {text!r}")
-    return int(text)
-
-
-def _address(text: str) -> str:
-    if text in ("", "none", "embedded"):
+def _address(name: str, text: str) -> str:
+    row = TABLE[name]
+    if text in ("", *row.choices):
         # Processes that do not share both would show different todos, or old ones.
         raise ArgumentTypeError(f"must be an address that all processes share, not {text!r}")
+    try:
+        row.check(text)
+    except SettingsError as error:
+        raise ArgumentTypeError(str(error)) from None
     return text
 
 
