@@ -24,6 +24,7 @@ import asyncio
 import json
 import logging
 import signal
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import uuid4
@@ -49,8 +50,22 @@ from app.settings import Settings
 from app.storage.todos import MongoTodoRepository
 from handlers.application import TodoApplication
 
+_SLOWEST_FILES = 20
+
 # A shell lets what runs in its background ignore Ctrl-C, and so would all that the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    seconds: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                seconds[report.nodeid.partition("::")[0]] += report.duration
+    if len(seconds) > 1:
+        terminalreporter.section("slowest files")
+        for file, duration in seconds.most_common(_SLOWEST_FILES):
+            terminalreporter.line(f"{duration:7.1f} s  {file}")
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from app.cache.channel import RedisAway, RedisChannel
 from app.cache.redis_stamps import RedisStamps
 from app.metrics import Metrics
 
-pytestmark = pytest.mark.gen_test(timeout=20)
+pytestmark = pytest.mark.gen_test
 
 OpenChannel = Callable[..., Awaitable[RedisChannel]]
 OpenStamps = Callable[..., Awaitable[RedisStamps]]

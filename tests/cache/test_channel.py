@@ -10,7 +10,7 @@ from own_redis import OwnRedis
 
 from app.cache.channel import RedisAway, RedisChannel
 
-pytestmark = pytest.mark.gen_test(timeout=20)
+pytestmark = pytest.mark.gen_test
 
 OpenChannel = Callable[..., Awaitable[RedisChannel]]
 ExpectLog = Callable[[str], None]

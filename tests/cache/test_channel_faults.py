@@ -15,7 +15,7 @@ from own_redis import OwnRedis
 from app.cache.channel import RedisAddress, RedisAway, RedisChannel
 from app.cache.redis_scripts import CLAIM
 
-gen_test = pytest.mark.gen_test(timeout=20)
+gen_test = pytest.mark.gen_test
 
 OpenChannel = Callable[..., Awaitable[RedisChannel]]
 ExpectLog = Callable[[str], None]

@@ -14,7 +14,7 @@ from app.cache.redis_stamps import RedisStamps
 from app.metrics import Metrics
 from app.services.freshness import Found, Level, OneAsker, Source
 
-pytestmark = pytest.mark.gen_test(timeout=20)
+pytestmark = pytest.mark.gen_test
 
 READERS = 1000
 

@@ -17,7 +17,7 @@ from app.cache.redis_stamps import RedisStamps
 from app.metrics import Metrics
 from app.services.freshness import Level, Source
 
-pytestmark = pytest.mark.gen_test(timeout=20)
+pytestmark = pytest.mark.gen_test
 
 READERS = 500
 AT_ONCE_SECONDS = 0.25

@@ -13,7 +13,7 @@ from app.cache.reads import Reads
 from app.metrics import Metrics
 from app.services.freshness import Source
 
-pytestmark = pytest.mark.gen_test(timeout=20)
+pytestmark = pytest.mark.gen_test
 
 READERS = 1000
 

@@ -14,7 +14,7 @@ from proving import Requests, prove, put
 
 from app.cache.redis_stamps import RedisStamps
 
-pytestmark = pytest.mark.gen_test(timeout=20)
+pytestmark = pytest.mark.gen_test
 
 OpenStamps = Callable[..., Awaitable[RedisStamps]]
 OpenOne = Callable[[], Awaitable[RedisStamps]]

@@ -9,7 +9,7 @@ from app.cache.channel import RedisChannel
 from app.cache.redis_stamps import RedisStamps
 from app.services.freshness import OperationTime, Write
 
-pytestmark = pytest.mark.gen_test(timeout=20)
+pytestmark = pytest.mark.gen_test
 
 OpenStamps = Callable[..., Awaitable[RedisStamps]]
 OpenChannel = Callable[..., Awaitable[RedisChannel]]

@@ -16,7 +16,7 @@ from app.cache.redis_stamps import RedisStamps
 from app.errors import StorageUnavailable
 from app.services.freshness import Write
 
-pytestmark = pytest.mark.gen_test(timeout=20)
+pytestmark = pytest.mark.gen_test
 
 OpenChannel = Callable[..., Awaitable[RedisChannel]]
 OpenStamps = Callable[..., Awaitable[RedisStamps]]

@@ -11,9 +11,6 @@ from containers.shown import Shown, read_shown
 from pymongo.uri_parser import parse_uri
 from service import ROOT
 
-pytestmark = pytest.mark.timeout(600)
-
-
 ENDING_SECONDS = 1.0
 """What a process of the service takes after its drain: app.cli._THREADS_SECONDS."""
 

@@ -19,7 +19,6 @@ from service import DEADLINE_SECONDS, ROOT
 from app import __version__
 
 # Beyond the usual: the first test to come has everything built.
-pytestmark = pytest.mark.timeout(600)
 
 JSON = {"Content-Type": "application/json"}
 

@@ -13,8 +13,6 @@ from freshness_stack import running_stack
 QUARANTINE_SECONDS = 7
 """For so long a new Redis gives no stamps, and nothing is kept that could be stale."""
 
-pytestmark = pytest.mark.timeout(240)
-
 
 @pytest.fixture
 def folder() -> Iterator[Path]:

@@ -5,8 +5,6 @@ from fault_campaign import Result
 from fault_rows import ROWS
 from faults import run_rows
 
-pytestmark = pytest.mark.timeout(400)
-
 
 @pytest.fixture(scope="module")
 def results() -> list[Result]:

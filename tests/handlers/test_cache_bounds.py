@@ -23,7 +23,7 @@ from app.storage.todos import MongoTodoRepository
 from handlers.application import TodoApplication
 from handlers.shortcut import LONGEST_TARGET, MOST_TARGETS, Shortcut
 
-pytestmark = [pytest.mark.gen_test(timeout=60), pytest.mark.usefixtures("settled")]
+pytestmark = [pytest.mark.gen_test, pytest.mark.usefixtures("settled")]
 
 READERS = 1000
 CACHE_BYTES = 65_536

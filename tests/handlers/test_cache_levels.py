@@ -12,7 +12,7 @@ from app.metrics import Metrics
 from app.resources import Resources
 from app.settings import Settings
 
-pytestmark = [pytest.mark.gen_test(timeout=60), pytest.mark.usefixtures("settled")]
+pytestmark = [pytest.mark.gen_test, pytest.mark.usefixtures("settled")]
 
 UNKNOWN = "/v1/todos/0123456789abcdef01234567"
 LISTS = ("/todo", "/v1/todos", "/v1/todos?limit=1", "/v1/todos?is_finished=true")

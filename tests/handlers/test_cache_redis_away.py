@@ -17,7 +17,7 @@ from app.resources import Resources
 from app.settings import Settings
 from app.storage.todos import MongoTodoRepository
 
-pytestmark = [pytest.mark.gen_test(timeout=30), pytest.mark.usefixtures("settled", "told")]
+pytestmark = [pytest.mark.gen_test, pytest.mark.usefixtures("settled", "told")]
 
 WRITE_SECONDS = 0.4
 MARGIN_SECONDS = 0.6

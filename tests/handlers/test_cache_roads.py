@@ -15,7 +15,7 @@ from app.metrics import Metrics
 from handlers.application import TodoApplication
 from handlers.representation import Representation
 
-pytestmark = [pytest.mark.gen_test(timeout=30), pytest.mark.usefixtures("settled")]
+pytestmark = [pytest.mark.gen_test, pytest.mark.usefixtures("settled")]
 
 UNKNOWN = "/v1/todos/0123456789abcdef01234567"
 LAST = b"GET /index HTTP/1.1\r\nHost: x\r\nX-Request-Id: last\r\nConnection: close\r\n\r\n"

@@ -17,7 +17,7 @@ from app.httpserver import Server
 from app.metrics import Metrics
 from app.storage.todos import MongoTodoRepository
 
-pytestmark = [pytest.mark.gen_test(timeout=30), pytest.mark.usefixtures("settled")]
+pytestmark = [pytest.mark.gen_test, pytest.mark.usefixtures("settled")]
 
 ORDINARY = "Range: bytes=0-"
 """A field that means nothing in a POST (RFC 9110, section 14.2), and is unusual."""

@@ -12,7 +12,7 @@ from app.domain.todo import PUBLIC_OWNER
 from app.services.under_stamp import UnderStamp
 from app.storage.todos import MongoTodoRepository
 
-pytestmark = [pytest.mark.gen_test(timeout=60), pytest.mark.usefixtures("settled")]
+pytestmark = [pytest.mark.gen_test, pytest.mark.usefixtures("settled")]
 
 STEPS = 300
 SEED = 20

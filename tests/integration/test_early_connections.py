@@ -54,7 +54,7 @@ def make_member(uri: str) -> None:
         eventually(lambda: client.admin.command("hello")["isWritablePrimary"], "a primary")
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_a_connection_without_sessions_is_dropped_and_no_request_fails(
     lonely_uri: str, settings: Settings, metrics: Metrics
 ) -> None:

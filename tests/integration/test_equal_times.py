@@ -12,7 +12,7 @@ from app.resources import Resources
 from app.services.todos import TodoService
 from app.storage.todos import MongoTodoRepository
 
-pytestmark = pytest.mark.gen_test(timeout=30)
+pytestmark = pytest.mark.gen_test
 
 TODOS = 5000
 LIMIT = 100

@@ -25,7 +25,7 @@ from app.storage.indexes import INDEXES
 from app.storage.preparation import prepare
 from app.storage.todos import MongoTodoRepository
 
-pytestmark = pytest.mark.gen_test(timeout=30)
+pytestmark = pytest.mark.gen_test
 
 LIMIT = 10
 START = 300

@@ -14,7 +14,7 @@ from app.resources import Resources
 from app.settings import Settings
 from app.storage.operations import Operations
 
-pytestmark = pytest.mark.gen_test(timeout=20)
+pytestmark = pytest.mark.gen_test
 
 DEADLINE_SECONDS = 1.0
 LATE_SECONDS = 0.6

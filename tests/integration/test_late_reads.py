@@ -25,7 +25,7 @@ from app.storage.documents import document_from_todo
 from app.storage.late_reads import LateReads
 from app.storage.todos import MongoTodoRepository
 
-pytestmark = pytest.mark.gen_test(timeout=30)
+pytestmark = pytest.mark.gen_test
 
 BATCH = 300
 MISSING = object()

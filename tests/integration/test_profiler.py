@@ -11,7 +11,7 @@ from app.domain.todo import PUBLIC_OWNER
 from app.resources import Resources
 from app.storage.todos import MongoTodoRepository
 
-pytestmark = pytest.mark.gen_test(timeout=30)
+pytestmark = pytest.mark.gen_test
 
 LIMIT = 10
 

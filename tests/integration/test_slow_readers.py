@@ -18,7 +18,7 @@ from app.domain.todo import MAX_CONTENT_CHARACTERS, TodoDraft, new_todo
 from app.serving import serve
 from app.settings import Settings
 
-pytestmark = pytest.mark.gen_test(timeout=20)
+pytestmark = pytest.mark.gen_test
 
 TODOS = 100
 """As many as a page may have."""

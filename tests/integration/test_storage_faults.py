@@ -18,7 +18,7 @@ from pymongo.errors import OperationFailure
 from app.embedded.binaries import MONGOD, find_binary
 from app.settings import Settings
 
-pytestmark = pytest.mark.gen_test(timeout=60)
+pytestmark = pytest.mark.gen_test
 
 OPERATION_SECONDS = 1.0
 CONNECT_SECONDS = 0.5

@@ -22,7 +22,7 @@ from app.node.layout import Layout, NodeError
 from app.node.replica_set import initiate, roles
 from app.node.supervisor import Supervisor
 
-pytestmark = pytest.mark.gen_test(timeout=60)
+pytestmark = pytest.mark.gen_test
 
 
 def supervisor_of(node: Node) -> Supervisor:

@@ -19,8 +19,6 @@ from app.exporting import read_statistics
 from app.node.layout import Layout
 from app.settings import Settings
 
-pytestmark = pytest.mark.timeout(120)
-
 TODOS = 25
 _NO_PRIMARY_SECONDS = 60
 """Longer than any test: it ends when the members are told that they may stand again."""

@@ -18,7 +18,7 @@ from app.node.nginx import Ports
 from app.node.rolling import is_ready
 from app.node.supervisor import Supervisor
 
-pytestmark = pytest.mark.gen_test(timeout=300)
+pytestmark = pytest.mark.gen_test
 
 BROKEN = "nonsense\n"
 """Which none of the programs understands."""

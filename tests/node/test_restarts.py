@@ -14,7 +14,7 @@ from steady_load import SteadyLoad, Tally
 from app.node.layout import Layout
 from app.node.supervisor import Supervisor
 
-pytestmark = pytest.mark.gen_test(timeout=110)
+pytestmark = pytest.mark.gen_test
 
 PER_SECOND = 100.0
 """As much as leaves the tests' machine air; `make restarts` has 400."""

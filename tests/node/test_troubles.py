@@ -25,7 +25,7 @@ from app.node.nginx import Ports
 from app.node.rolling import is_ready
 from app.node.supervisor import Supervisor
 
-pytestmark = pytest.mark.gen_test(timeout=60)
+pytestmark = pytest.mark.gen_test
 
 MakeNode = Callable[..., AbstractContextManager[Node]]
 
@@ -51,6 +51,25 @@ def edited(file: Path, text: str) -> Iterator[None]:
         yield
     finally:
         file.write_text(before)
+
+
+@contextmanager
+def taken_up_with(node: Node, name: str, options: str) -> Iterator[None]:
+    """Have supervisord take a program up with other options for as long as the block lasts."""
+    supervisor = supervisor_of(node)
+
+    def take_up() -> None:
+        if not supervisor.process(name).is_stopped:
+            supervisor.stop(name)
+        supervisor.remove(name)
+        supervisor.add(name)
+
+    try:
+        with edited(Layout(node.folder).programs / f"{name}.conf", options):
+            take_up()
+            yield
+    finally:
+        take_up()
 
 
 # --- Programs that are killed
@@ -99,18 +118,20 @@ async def test_what_a_killed_supervisord_leaves_is_ended_by_down(
 
 
 async def test_a_process_that_ends_soon_after_it_was_ready_stops_the_restart(node: Node) -> None:
+    Patient(node).wait_until_well()
     supervisor = supervisor_of(node)
     first, second = (f"todo-{port}" for port in node.ports)
-    before, untouched = supervisor.process(first).pid, supervisor.process(second).pid
+    untouched = supervisor.process(second).pid
 
-    async def kill_the_new_one() -> None:
-        await until(lambda: supervisor.process(first).pid not in (0, before))
+    async def kill_when_ready() -> None:
         await until(lambda: is_ready(node.ports[0]))
         psutil.Process(supervisor.process(first).pid).kill()
 
-    killing = asyncio.create_task(kill_the_new_one())
-    finished = await asyncio.to_thread(node.run, "restart", check=False)
-    await killing
+    # However long it takes to be ready, it ends soon after it, and stays ended.
+    with taken_up_with(node, first, "autostart = false\nstartsecs = 600\nstartretries = 0\n"):
+        killing = asyncio.create_task(kill_when_ready())
+        finished = await asyncio.to_thread(node.run, "restart", check=False)
+        await killing
     assert finished.returncode == 1
     assert f"{node.ports[0]} does not come up" in finished.stderr
     assert supervisor.process(second).pid == untouched

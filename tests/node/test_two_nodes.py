@@ -18,8 +18,6 @@ from nodes import Node
 from app.node.layout import Layout
 from app.node.nginx import write_upstream
 
-pytestmark = pytest.mark.timeout(120)
-
 MakeNode = Callable[..., AbstractContextManager[Node]]
 
 

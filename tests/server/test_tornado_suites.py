@@ -60,27 +60,68 @@ if " " in tornado.__file__:
         "Tornado's internals: asks for the path of its own folder, which has a space here"
     )
 
+ONE_SECOND = "a request is to be served within 1 s"
+HALF_DONE = "a request is to reach its handler within 0.1 s, and its client then gives up"
+LOG_LINE = "a line is to be logged within 0.05 s"
+THREADS = "two threads are to meet within 0.3 s"
+
+# Races in Tornado's tests: work against a short, fixed time. A busy machine loses them with
+# Tornado's own server too, so one that is lost here is run once more, in slow time.
+RACES = {
+    "httpserver_test.HTTPServerRawTest.test_malformed_first_line_log": LOG_LINE,
+    "httpserver_test.HTTPServerRawTest.test_malformed_headers": LOG_LINE,
+    "httpserver_test.IdleTimeoutTest.test_idle_after_use": "0.1 s between two requests is idle",
+    "simple_httpclient_test.SimpleHTTPClientCommonTestCase.test_error_after_cancel": ONE_SECOND,
+    "simple_httpclient_test.SimpleHTTPClientCommonTestCase.test_response_times": ONE_SECOND,
+    "simple_httpclient_test.SimpleHTTPClientTestCase.test_request_timeout": HALF_DONE,
+    "simple_httpclient_test.SimpleHTTPSClientTestCase.test_connect_timeout": (
+        "a TLS handshake is to end within 0.2 s"
+    ),
+    "simple_httpclient_test.SimpleHTTPSClientTestCase.test_request_timeout": HALF_DONE,
+    "simple_httpclient_test.TLSHandshakeTimeoutTestCase.test_tls_handshake_timeout": (
+        "a connection is to be made within 0.5 s"
+    ),
+    "web_test.CancellationTest.test_await_cancelled": ONE_SECOND,
+    "web_test.CancellationTest.test_cancelled_task": ONE_SECOND,
+    "web_test.CancellationTest.test_gen_await_cancelled": ONE_SECOND,
+    "web_test.CancellationTest.test_streaming_await_cancelled": ONE_SECOND,
+    "web_test.ErrorResponseTest.test_cancelled_error": ONE_SECOND,
+    "websocket_test.ServerPingTimeoutTest.test_client_ping_timeout": (
+        "a ping is to be answered within 0.05 s"
+    ),
+    "wsgi_test.WSGIContainerThreadPoolTest.test_concurrent_barrier": THREADS,
+    "wsgi_test.WSGIContainerThreadPoolTest.test_concurrent_streaming_barrier": THREADS,
+}
+
 LOOPS = {
     "asyncio": "",
     "uvloop": "import asyncio, uvloop; asyncio.set_event_loop_policy(uvloop.EventLoopPolicy()); ",
 }
 
 
-@pytest.mark.parametrize("loop", LOOPS)
-@pytest.mark.parametrize("suite", SUITES)
-def test_tornados_suite_passes_but_for_the_exceptions(suite: str, loop: str):
-    program = f"{LOOPS[loop]}from tornado.test.runtests import main; main()"
+def run(*program: str) -> tuple[set[str], str]:
+    """The names of the tests that failed, and what was printed."""
     output = subprocess.run(
-        [sys.executable, "-c", program, f"--httpserver={ADAPTER}", f"tornado.test.{suite}_test"],
+        [sys.executable, *program],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "ASYNC_TEST_TIMEOUT": "20"},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "ASYNC_TEST_TIMEOUT": "60"},
         capture_output=True,
         text=True,
         check=False,
     ).stderr
-    failed = set(
-        re.findall(r"^(?:FAIL|ERROR): \S+ \(tornado\.test\.([\w.]+)\)", output, re.MULTILINE)
-    )
-    expected = {name for name in EXCEPTIONS if name.startswith(f"{suite}_test.")}
     assert re.search(r"^Ran [1-9]\d* tests? in ", output, re.MULTILINE), output[-2000:]
+    failed = re.findall(r"^(?:FAIL|ERROR): \S+ \(tornado\.test\.([\w.]+)\)", output, re.MULTILINE)
+    return set(failed), output
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("suite", SUITES)
+def test_tornados_suite_passes_but_for_the_exceptions(suite: str, loop: str):
+    program = f"{LOOPS[loop]}from tornado.test.runtests import main; main()"
+    failed, output = run("-c", program, f"--httpserver={ADAPTER}", f"tornado.test.{suite}_test")
+    if lost := sorted(failed & RACES.keys()):
+        names = [f"tornado.test.{name}" for name in lost]
+        again, second = run("-m", "tests.server.slow_time", loop, f"--httpserver={ADAPTER}", *names)
+        failed, output = failed - RACES.keys() | again, output + second
+    expected = {name for name in EXCEPTIONS if name.startswith(f"{suite}_test.")}
     assert failed == expected, output[-8000:]
