@@ -142,22 +142,19 @@ def make_cache(
     return Cache(stamps, Reads(stamps, answers, bodies, metrics), milestones, gaps)
 
 
-def make_health(
-    settings: Settings,
-    resources: Resources,
-    repository: MongoTodoRepository,
-) -> HealthService:
-    """Return the health service that asks the servers behind the resources.
+def make_health(settings: Settings, repository: MongoTodoRepository, cache: Cache) -> HealthService:
+    """Return the health service that asks the servers behind the repository and the cache.
 
     Args:
         settings: the deadline of a check.
-        resources: the connections; Redis may be missing and may be away.
         repository: what must answer for this process to be ready.
+        cache: its Redis may be missing and may be away.
     """
     backends = [Backend("mongodb", repository.ping, required=True)]
-    if resources.redis is not None:
-        # Without Redis everything is answered from MongoDB: slower, and right.
-        backends.append(Backend("redis", resources.redis.ping, required=False))
+    if isinstance(cache.stamps, RedisStamps):
+        # Without Redis reads are answered from MongoDB, by this process as by all others, and only
+        # writes are refused: nobody is helped if none of them gets requests (docs/operations.md).
+        backends.append(Backend("redis", cache.stamps.ping, required=False))
     return HealthService(backends, deadline_seconds=settings.ready_timeout_seconds)
 
 

@@ -17,7 +17,7 @@ from app import __version__
 from app.command import Backends, CommandError, backends_of, run_on_loop, settings_of
 from app.data_commands import DATA_COMMANDS
 from app.embedded import EmbeddedServersError
-from app.errors import StorageUnavailable, StorageUnusable
+from app.errors import StorageRefused, StorageUnavailable, StorageUnusable
 from app.node.layout import NodeError
 from app.settings import Settings, SettingsError
 from app.settings_row import redact
@@ -66,11 +66,14 @@ def main(given: Sequence[str]) -> int:
     except SettingsError as error:
         print(f"run.py: {error}", file=sys.stderr)
         return _USED_WRONGLY
+    except (
+        *(CommandError, EmbeddedServersError, NodeError),
+        *(StorageUnusable, StorageRefused),
+    ) as error:
+        print(f"run.py: {error}", file=sys.stderr)
+        return _FAILED
     except StorageUnavailable as error:
         print(f"run.py: MongoDB does not answer: {error.__cause__ or error}", file=sys.stderr)
-        return _FAILED
-    except (CommandError, EmbeddedServersError, NodeError, StorageUnusable) as error:
-        print(f"run.py: {error}", file=sys.stderr)
         return _FAILED
     except KeyboardInterrupt:
         return _INTERRUPTED

@@ -30,6 +30,10 @@ class StorageUnavailable(TodoError):
     """The database did not answer in time; whether a write took place is unknown."""
 
 
+class StorageRefused(StorageUnavailable):
+    """The database answers and refuses, where it did not when the service began."""
+
+
 class WriteNotBegun(StorageUnavailable):
     """A write could not be announced in time; nothing was done."""
 

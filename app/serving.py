@@ -88,7 +88,7 @@ async def serve(
             seconds = settings.mongo_connect_seconds
             if await _first_of(stopped, looking_after, preparation, within=seconds) is stopped:
                 return
-            health = make_health(settings, resources, repository)
+            health = make_health(settings, repository, cache)
             application = make_application(
                 settings, repository=repository, cache=cache, health=health, metrics=metrics
             )

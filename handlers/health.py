@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 import tornado
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from app import __version__
 from app.services.health import Health
@@ -24,6 +24,8 @@ class Check(Struct, frozen=True):
     observedValue: float  # noqa: N815 - the draft's name.
     observedUnit: str  # noqa: N815 - the draft's name.
     time: datetime
+    output: str | UnsetType = UNSET
+    """Why it is not ``pass``."""
 
 
 class HealthDocument(Struct, frozen=True):
@@ -65,8 +67,14 @@ class ReadyHandler(BaseHandler):
         Operation(
             summary="Tell whether requests should be sent here.",
             answers={
-                200: Answer("Yes; `warn` if something optional is away.", HealthDocument, HEALTH),
-                503: Answer("No: a needed server is away or it drains.", HealthDocument, HEALTH),
+                200: Answer(
+                    "Yes; `warn` if Redis is away or refuses: reads are answered, writes are 503.",
+                    HealthDocument,
+                    HEALTH,
+                ),
+                503: Answer(
+                    "No: MongoDB is away or refuses, or the process drains.", HealthDocument, HEALTH
+                ),
             },
         )
     )
@@ -115,7 +123,13 @@ def _document(health: Health) -> HealthDocument:
     now = datetime.now(UTC)
     checks: dict[str, tuple[Check, ...]] = {
         f"{backend.name}:responseTime": (
-            Check(backend.status, round(backend.seconds * 1000, 3), "ms", now),
+            Check(
+                backend.status,
+                round(backend.seconds * 1000, 3),
+                "ms",
+                now,
+                backend.reason or UNSET,
+            ),
         )
         for backend in health.backends
     }

@@ -14,6 +14,7 @@ from app.errors import (
     InvalidCursor,
     RevConflict,
     StorageOverloaded,
+    StorageRefused,
     StorageUnavailable,
     TodoNotFound,
     WriteNotBegun,
@@ -93,9 +94,9 @@ PROBLEMS: Mapping[str, ProblemType] = {
     "storage-unavailable": ProblemType(
         503,
         "Storage unavailable",
-        "The database did not answer in time. A write may or may not have taken place, unless "
-        "`detail` says that nothing was done: read before you repeat it. `Retry-After` says when "
-        "to try again.",
+        "The database did not answer in time, or refuses. A write may or may not have taken place, "
+        "unless `detail` says that nothing was done: read before you repeat it. `Retry-After` says "
+        "when to try again.",
     ),
     "overloaded": ProblemType(
         503,
@@ -221,6 +222,10 @@ def problem_of(  # noqa: PLR0911 - a table: one row for each error.
                 "storage-unavailable",
                 "Nothing was done: Redis, which must hear of every write, does not answer.",
                 headers=retry,
+            )
+        case StorageRefused():
+            return RequestProblem(
+                "storage-unavailable", "The database does not allow it at present.", headers=retry
             )
         case StorageUnavailable():
             return RequestProblem(

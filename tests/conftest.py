@@ -163,10 +163,8 @@ def cache(
 
 
 @pytest.fixture
-def health(
-    settings: Settings, resources: Resources, repository: MongoTodoRepository
-) -> HealthService:
-    return make_health(settings, resources, repository)
+def health(settings: Settings, repository: MongoTodoRepository, cache: Cache) -> HealthService:
+    return make_health(settings, repository, cache)
 
 
 @pytest.fixture

@@ -37,11 +37,12 @@ async def open_process(
     async with open_resources(settings, mongo_uri=mongo_uri, redis_url=redis_url) as resources:
         repository = make_repository(settings, resources, metrics, operation_time)
         await repository.prepare(owner=PUBLIC_OWNER)
+        cache = make_cache(settings, resources, metrics, operation_time)
         app = make_application(
             settings,
             repository=repository,
-            cache=make_cache(settings, resources, metrics, operation_time),
-            health=make_health(settings, resources, repository),
+            cache=cache,
+            health=make_health(settings, repository, cache),
             metrics=metrics,
         )
         server = make_server(settings, app, metrics)

@@ -102,6 +102,7 @@ class RedisChannel:
         self._address = address
         self._timeout_seconds = timeout_seconds
         self._connection: _Connection | None = None
+        self._why = "not connected"
         self.prefix = ""
         """Begins with a part of Redis's run id: what a restarted one has loaded is not ours."""
         self.tried = asyncio.Event()
@@ -121,6 +122,7 @@ class RedisChannel:
                 connection = await self._connect()
             # ValueError: of a name that cannot be looked up.
             except (OSError, RedisAway, TimeoutError, ValueError) as error:
+                self._why = f"not connected: {_without_address(error)}"
                 if not is_told:
                     log.warning("Redis is away, everything comes from MongoDB: %s", error)
                     is_told = True
@@ -135,6 +137,7 @@ class RedisChannel:
                 self._connection = connection
                 self.tried.set()
                 await connection.lost.wait()
+                self._why = "not connected: the connection is lost"
                 log.warning("Redis is away, everything comes from MongoDB: the connection is lost")
                 is_told = True
             finally:
@@ -144,7 +147,7 @@ class RedisChannel:
     def ask(self, command: Sequence[Argument], then: Then) -> None:
         """Send a command; ``then`` is called with its answer or `RedisAway`, and must not raise."""
         if self._connection is None:
-            then(RedisAway("not connected"))
+            then(RedisAway(self._why))
         else:
             self._connection.ask(command, then)
 
@@ -158,10 +161,6 @@ class RedisChannel:
         """Run one of `redis_scripts`."""
         digest = self._hashes.get(script, "")
         return self.call("EVALSHA", digest, len(keys), *keys, *arguments)
-
-    async def ping(self) -> None:
-        """Return if Redis answers; for readiness."""
-        await self.call("PING")
 
     async def _connect(self) -> "_Connection":
         loop, address = asyncio.get_running_loop(), self._address
@@ -183,21 +182,24 @@ class RedisChannel:
     async def _greet(self, connection: "_Connection") -> None:
         if self._address.login:
             await connection.call("AUTH", *self._address.login)
-        await connection.call("SELECT", self._address.database)
-        await connection.call("CLIENT", "SETNAME", "tornado-todo")
-        with suppress(RedisAway):  # Hosted ones do not tell.
-            policy = await connection.call("CONFIG", "GET", "maxmemory-policy")
-            if len(policy) > 1 and policy[1].startswith(_EVICTS_ANYTHING.encode()):
-                raise ConnectionError(
-                    f"its maxmemory-policy is {policy[1].decode()}, which may evict the marks of "
-                    "open writes: volatile-ttl is the one to set"
-                )
+        if self._address.database:
+            await connection.call("SELECT", self._address.database)
+        with suppress(RedisAway):  # For people alone, and not every user may do it.
+            await connection.call("CLIENT", "SETNAME", "tornado-todo")
+        # Not CONFIG: hosted ones hide it.
+        lines = (await connection.call("INFO")).decode(errors="replace").split("\r\n")
+        information = dict(line.partition(":")[::2] for line in lines)
+        policy = information.get("maxmemory_policy", "")
+        if policy.startswith(_EVICTS_ANYTHING):
+            raise RedisAway(
+                f"its maxmemory-policy is {policy}, which may evict the marks of open writes: "
+                "volatile-ttl is the one to set"
+            )
         self._hashes = {
             script: (await connection.call("SCRIPT", "LOAD", script)).decode()
             for script in _SCRIPTS
         }
-        information = await connection.call("INFO", "server")
-        run_id = information.partition(b"run_id:")[2][:_RUN_ID_DIGITS].decode()
+        run_id = information.get("run_id", "")[:_RUN_ID_DIGITS]
         self.prefix = f"todo:{run_id}:"
 
 
@@ -270,6 +272,14 @@ class _Connection(asyncio.Protocol):
         self._check = self._loop.call_later(
             max(left, self._timeout_seconds / 10), self._look_at_oldest
         )
+
+
+def _without_address(error: Exception) -> str:
+    """Return what went wrong, for strangers; the log has all of it."""
+    if isinstance(error, RedisAway):
+        return str(error)
+    # An OSError itself is one for each of several addresses.
+    return "no connection" if type(error) is OSError else type(error).__name__
 
 
 def _call(

@@ -34,6 +34,8 @@ _QUIET_SECONDS = 10.0
 _TIME_DIGITS = 20
 """Of the largest 64-bit number: Lua compares operation times as texts, its numbers have 53 bits."""
 
+_NOBODYS_SCOPE = "/readyz"
+"""No owner has such a name."""
 
 log = logging.getLogger(__name__)
 
@@ -119,12 +121,7 @@ class RedisStamps:
         begun, name = loop.time(), next(self._names)
         try:
             await self._insist(
-                lambda: [
-                    self._channel.run_script(
-                        MARK, self._keys(scope), (name, self._mark_milliseconds)
-                    )
-                    for scope in scopes
-                ],
+                lambda: [self._mark(scope, name) for scope in scopes],
                 patience_seconds=self._patience_seconds,
                 within=_LATEST_SECONDS,
             )
@@ -134,19 +131,35 @@ class RedisStamps:
 
     async def done(self, scopes: Collection[str], write: Write) -> None:
         """Say that a write has ended; see `Stamps`."""
-        newest = f"{self._operation_time.newest:0{_TIME_DIGITS}}"
         left = self._patience_seconds - write.waited_seconds
         await self._insist(
-            lambda: [
-                self._channel.run_script(
-                    DONE,
-                    self._keys(scope),
-                    (next(self._names), self._mark_milliseconds, write.name, newest),
-                )
-                for scope in scopes
-            ],
+            lambda: [self._done(scope, write.name) for scope in scopes],
             patience_seconds=max(left, self._patience_seconds * _END_SHARE),
         )
+
+    async def ping(self) -> None:
+        """Return if Redis takes what every write needs; for readiness.
+
+        A PING is answered by a Redis that is full, that follows another or that allows this user
+        nothing else. So a write is announced and ended, of a scope that nobody reads.
+
+        Raises:
+            StorageUnavailable: the text says why, in Redis's own words if it refuses.
+        """
+        name = next(self._names)
+        try:
+            await self._mark(_NOBODYS_SCOPE, name)
+            await self._done(_NOBODYS_SCOPE, name)
+        except RedisAway as error:
+            raise StorageUnavailable(str(error)) from None
+
+    def _mark(self, scope: str, name: str) -> "Future[Any]":
+        return self._channel.run_script(MARK, self._keys(scope), (name, self._mark_milliseconds))
+
+    def _done(self, scope: str, name: str) -> "Future[Any]":
+        newest = f"{self._operation_time.newest:0{_TIME_DIGITS}}"
+        arguments = (next(self._names), self._mark_milliseconds, name, newest)
+        return self._channel.run_script(DONE, self._keys(scope), arguments)
 
     async def _insist(
         self,

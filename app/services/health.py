@@ -8,6 +8,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from app.errors import TodoError
+
 log = logging.getLogger(__name__)
 
 Status = Literal["pass", "warn", "fail"]
@@ -18,7 +20,8 @@ class Backend(Struct, frozen=True):
 
     name: str
     ping: Callable[[], Awaitable[object]]
-    """Returns when the server is well; raises anything otherwise."""
+    """Returns when the server does what requests need; raises anything otherwise. What a
+    `TodoError` says is shown to strangers: it names no hosts and no users."""
     required: bool
 
 
@@ -28,6 +31,8 @@ class BackendHealth(Struct, frozen=True):
     name: str
     status: Status
     seconds: float
+    reason: str = ""
+    """Why it is not well."""
 
 
 class Health(Struct, frozen=True):
@@ -69,18 +74,22 @@ class HealthService:
 
     async def _check(self, backend: Backend) -> BackendHealth:
         started = perf_counter()
-        status: Status = "pass"
-        reason = ""
+        status: Status = "fail" if backend.required else "warn"
         try:
             await asyncio.wait_for(backend.ping(), self._deadline_seconds)
+        except TodoError as error:
+            reason = told = str(error)
+        except TimeoutError:
+            reason = told = f"no answer within {self._deadline_seconds:g} s"
         except Exception as error:  # noqa: BLE001 - whatever it is, the backend is not well.
-            status = "fail" if backend.required else "warn"
-            reason = str(error) or type(error).__name__
+            reason, told = str(error) or type(error).__name__, "the log says why"
+        else:
+            status, reason, told = "pass", "", ""
         self._note(backend.name, status, reason)
-        return BackendHealth(backend.name, status, perf_counter() - started)
+        return BackendHealth(backend.name, status, perf_counter() - started, told)
 
     def _note(self, name: str, status: Status, reason: str) -> None:
-        """Log a change: the answer itself keeps the reason from strangers."""
+        """Log a change."""
         if status == self._last.get(name, "pass"):
             return
         self._last[name] = status

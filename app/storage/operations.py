@@ -19,23 +19,55 @@ from pymongo.errors import (
     WriteConcernError,
 )
 
-from app.errors import StorageOverloaded, StorageUnavailable, StorageUnusable
+from app.errors import StorageOverloaded, StorageRefused, StorageUnavailable, StorageUnusable
 from app.metrics import Metrics
 
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-# Server errors (MongoDB manual, "Error Codes") that pass without a change on our side: interrupted
-# at shutdown, interrupted, out of disk space, no disk use allowed; and invalid options, as a server
-# says that has not heard yet of the operation time that a read must be as new as.
-_PASSING_CODES = frozenset({11600, 11601, 14031, 371, 72})
+# Server errors (src/mongo/base/error_codes.yml) that pass without a change on our side.
+_PASSING_CODES = frozenset(
+    {
+        # A server says this that has not heard yet of the time that a read must be as new as.
+        72,  # InvalidOptions
+        11600,  # InterruptedAtShutdown
+        11601,  # Interrupted
+        14031,  # OutOfDiskSpace
+        371,  # UserWritesBlocked
+        *(24, 46),  # LockTimeout, LockBusy
+        *(43, 175, 237),  # CursorNotFound, QueryPlanKilled, CursorKilled
+        *(6, 7, 89, 202, 262),  # HostUnreachable, HostNotFound, three times too late
+        *(91, 189, 216, 11602, 13435, 13436, 10058, 10107),  # another primary, or none yet
+        *(112, 365),  # WriteConflict, TemporarilyUnavailable
+        *(133, 134, 246),  # no member for this read, no majority, no snapshot to read from yet
+        *(211, 215, 261, 264),  # KeyNotFound, DatabaseDropPending, too many sessions, files
+        *(39, 146),  # FileStreamFailed, ExceededMemoryLimit
+    }
+)
+
+# Server errors that say what the server does not let us do; a person has changed it, or has to.
+_REFUSING_CODES = frozenset(
+    {
+        *(11, 13, 18, 31),  # UserNotFound, Unauthorized, AuthenticationFailed, RoleNotFound
+        *(214, 334, 391),  # AuthenticationRestrictionUnmet, MechanismUnavailable, log in again
+        8000,  # AtlasError: its quotas, and users that it does not know.
+        *(76, 79, 100),  # no replication, no such write concern, more members than there are
+        121,  # DocumentValidationFailure: somebody's validator.
+        148,  # ReadConcernMajorityNotEnabled
+        20,  # IllegalOperation: no retryable writes, or the collection is capped.
+        *(115, 166, 167),  # CommandNotSupported, and not on a view
+    }
+)
 
 # More members wanted than the replica set has: no waiting helps.
 _UNSATISFIABLE_WRITE_CONCERN = 100
 
 _LEAST_SECONDS = 0.001
 """The driver takes no deadline of zero."""
+
+_REASON_CHARACTERS = 300
+"""Of MongoDB's own words in a warning: for a refusal they repeat the whole command."""
 
 _QUIET_SECONDS = 10.0
 """Between two warnings that MongoDB fails: enough to see it, too few to fill a disk."""
@@ -77,6 +109,7 @@ class Operations:
             StorageOverloaded: too many wait already; nothing was started.
             StorageUnavailable: no answer within the deadline, or MongoDB cannot answer now. A
                 write may or may not have happened.
+            StorageRefused: MongoDB refuses; a write that was sent twice may have happened.
         """
         started = perf_counter()
         outcome = "error"
@@ -99,7 +132,8 @@ class Operations:
     def _note_failure(self, error: StorageUnavailable) -> None:
         now = perf_counter()
         if not self._in_trouble and now >= self._quiet_until:
-            log.warning("answering 503: %s", error.__cause__ or error)
+            reason = reason_of(error.__cause__ or error)[:_REASON_CHARACTERS]
+            log.warning("answering 503: %s", reason)
             self._in_trouble = True
             self._quiet_until = now + _QUIET_SECONDS
 
@@ -154,8 +188,25 @@ async def _result_of(future: "asyncio.Future[T]", deadline: float) -> T:
     done, _ = await asyncio.wait((future,), timeout=max(0.0, deadline - perf_counter()))
     if not done:
         raise StorageUnavailable("MongoDB did not answer in time")
-    with storage_errors():
+    with request_errors():
         return future.result()
+
+
+@contextmanager
+def request_errors() -> Iterator[None]:
+    """Translate the driver's errors that no request is to blame for; others are faults of ours.
+
+    Raises:
+        StorageUnavailable: MongoDB cannot be reached, is changing its primary or is full.
+        StorageRefused: it does not let us do this, say since somebody has taken a right away.
+    """
+    try:
+        with storage_errors():
+            yield
+    except PyMongoError as error:
+        if _is_refusing(error):
+            raise StorageRefused(f"MongoDB refuses: {_name_of(error)}") from error
+        raise
 
 
 @contextmanager
@@ -182,17 +233,23 @@ def refusals() -> Iterator[None]:
     """
     try:
         yield
-    except PyMongoError as error:
-        # The driver adds the whole reply to the server's words.
-        reply = error.details if isinstance(error, OperationFailure) else None
-        reason = (reply or {}).get("errmsg", error)
+    except (PyMongoError, StorageRefused) as error:
+        reason = reason_of(error.__cause__ or error)
         raise StorageUnusable(f"MongoDB cannot be used: {reason}") from error
+
+
+def reason_of(error: BaseException) -> str:
+    """Return what went wrong in the server's words alone: the driver adds the whole reply."""
+    reply = error.details if isinstance(error, OperationFailure) else None
+    return str((reply or {}).get("errmsg") or error)
 
 
 def failure_of(write_error: Mapping[str, Any]) -> Exception:
     """Return what went wrong with one document of a bulk write, which was not stored."""
     if write_error["code"] in _PASSING_CODES:
         return StorageUnavailable(write_error["errmsg"])
+    if write_error["code"] in _REFUSING_CODES:
+        return StorageRefused(write_error["errmsg"])
     return OperationFailure(write_error["errmsg"], write_error["code"], dict(write_error))
 
 
@@ -220,3 +277,17 @@ def _is_passing(error: PyMongoError) -> bool:
         return True
     # The client was closed under a request that outlived the drain.
     return isinstance(error, InvalidOperation) and "after close" in str(error)
+
+
+def _is_refusing(error: PyMongoError) -> bool:
+    if isinstance(error, BulkWriteError):
+        failures = (*error.details["writeErrors"], *error.details["writeConcernErrors"])
+        known = _PASSING_CODES | _REFUSING_CODES
+        return bool(failures) and all(failure["code"] in known for failure in failures)
+    return isinstance(error, OperationFailure) and error.code in _REFUSING_CODES
+
+
+def _name_of(error: PyMongoError) -> str:
+    """Return the server's name of an error, which tells strangers nothing of users and hosts."""
+    reply = error.details if isinstance(error, OperationFailure) else None
+    return str((reply or {}).get("codeName") or getattr(error, "code", None) or "a write")

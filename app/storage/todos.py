@@ -1,7 +1,9 @@
 """Todos in MongoDB."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
+from time import monotonic
 from typing import Any, TypeVar
 
 from bson import ObjectId
@@ -12,7 +14,7 @@ from pymongo.errors import BulkWriteError, ConfigurationError
 
 from app.domain.page import Cursors, TodoQuery
 from app.domain.todo import RevCondition, Todo, TodoChanges
-from app.errors import RevConflict, StorageUnavailable, TodoNotFound
+from app.errors import RevConflict, StorageRefused, StorageUnavailable, TodoNotFound
 from app.services.freshness import OperationTime
 from app.services.gaps import Neighbours
 from app.storage.collection import Collection, Document
@@ -22,11 +24,16 @@ from app.storage.operations import (
     Operations,
     failure_of,
     is_without_sessions,
-    storage_errors,
+    request_errors,
 )
 from app.storage.preparation import prepare
+from app.storage.readiness import require_usable
 
 T = TypeVar("T")
+
+_LOGIN_SECONDS = 1.0
+"""Between two times that connections are made anew since MongoDB refuses: a login costs both sides
+milliseconds of work, and MongoDB may refuse every request."""
 
 
 class MongoTodoRepository:
@@ -51,6 +58,7 @@ class MongoTodoRepository:
         self._operation_time = operation_time
         self._new_id = new_id
         self._cursors: Cursors | None = None
+        self._next_login = 0.0
 
     async def prepare(self, *, owner: str) -> None:
         """Put the indexes in place and give documents without an owner to ``owner``.
@@ -169,8 +177,8 @@ class MongoTodoRepository:
         Asks past the gate: a process that has much to do is not one that is not well.
         """
         self._require_prepared()
-        with storage_errors():
-            await self._todos.database.command("ping")
+        with self._logging_in_again(), request_errors():
+            await require_usable(self._todos)
 
     async def _write(self, name: str, start: Callable[..., Awaitable[T]]) -> T:
         session = self._session()
@@ -194,7 +202,8 @@ class MongoTodoRepository:
             self._drop_connections()
             return await start(session=session)
 
-        result = await self._operations.run(name, start_with_sessions)
+        with self._logging_in_again():
+            result = await self._operations.run(name, start_with_sessions)
         # Not where it failed: the thread of an operation that was given up may still use it.
         session.end_session()
         return result
@@ -203,6 +212,22 @@ class MongoTodoRepository:
         if self._cursors is None:
             raise StorageUnavailable("the indexes are not in place yet")
         return self._cursors
+
+    @contextmanager
+    def _logging_in_again(self) -> Iterator[None]:
+        """Make new connections after a refusal.
+
+        A server ends the login of connections whose user was removed, and does not begin it again
+        when there is such a user again: they would be refused for ever.
+        """
+        try:
+            yield
+        except StorageRefused:
+            now = monotonic()
+            if now >= self._next_login:
+                self._next_login = now + _LOGIN_SECONDS
+                self._drop_connections()
+            raise
 
     def _drop_connections(self) -> None:
         client = self._todos.database.client.delegate

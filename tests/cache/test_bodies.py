@@ -41,7 +41,7 @@ async def test_one_process_fills_and_the_other_gets_the_body(
     one, another = await open_bodies(), await open_bodies()
     assert await one.get_or_claim(stamp, KEY) is None
     waiting = asyncio.create_task(another.get_or_claim(stamp, KEY))
-    await another._channel.ping()
+    await another._channel.call("PING")
     assert not waiting.done()
     one.put(stamp, KEY, "body")
     assert await waiting == "body"
@@ -79,7 +79,7 @@ async def test_a_body_that_cannot_be_read_is_filled_again(
 async def test_another_stamp_or_key_is_another_body(open_bodies: OpenBodies, stamp: str) -> None:
     one, another = await open_bodies(), await open_bodies()
     one.put(stamp, KEY, "body")
-    await one._channel.ping()
+    await one._channel.call("PING")
     assert await another.get_or_claim(f"{stamp} later", KEY) is None
     assert await another.get_or_claim(stamp, "another page") is None
 
@@ -102,7 +102,7 @@ async def test_who_gives_up_lets_the_next_fill_at_once(open_bodies: OpenBodies, 
     one, another = await open_bodies(), await open_bodies()
     assert await one.get_or_claim(stamp, KEY) is None
     waiting = asyncio.create_task(another.get_or_claim(stamp, KEY))
-    await another._channel.ping()
+    await another._channel.call("PING")
     one.give_up(stamp, KEY)
     started = perf_counter()
     assert await waiting is None
@@ -144,7 +144,7 @@ async def test_what_is_too_large_is_not_stored_and_nobody_waits_for_it(
     one, another = await open_bodies(), await open_bodies()
     assert await one.get_or_claim(stamp, KEY) is None
     one.put(stamp, KEY, "x" * (LARGEST_BYTES + 1))
-    await one._channel.ping()
+    await one._channel.call("PING")
     started = perf_counter()
     assert await another.get_or_claim(stamp, KEY) is None
     assert perf_counter() - started < AT_ONCE_SECONDS

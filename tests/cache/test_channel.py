@@ -81,7 +81,7 @@ async def test_nobody_need_look_at_what_became_of_a_command(
 ) -> None:
     channel = await open_channel()
     channel.call("NOSUCH")
-    await channel.ping()
+    await channel.call("PING")
     assert not caplog.records
 
 
@@ -98,7 +98,7 @@ async def test_without_a_connection_a_command_fails_at_once(
     channel.ask(("PING",), told.append)
     assert [type(each) for each in told] == [RedisAway]
     with pytest.raises(RedisAway):
-        await channel.ping()
+        await channel.call("PING")
 
 
 async def test_a_redis_that_is_away_is_told_once_and_its_return_once(

@@ -44,6 +44,7 @@ async def test_a_ready_process_names_its_backends(api):
     assert (answer.status, answer.json()["status"]) == (200, "pass")
     assert set(checks) == {"mongodb:responseTime", "redis:responseTime"}
     assert {check["status"] for (check,) in checks.values()} == {"pass"}
+    assert not any("output" in check for (check,) in checks.values())
 
 
 @pytest.mark.parametrize("redis_url", ["redis://127.0.0.1:1", "unix:///nowhere/redis.sock"])
@@ -53,6 +54,9 @@ async def test_a_process_without_its_redis_is_ready_with_a_warning(api, expect_l
     answer = await api.call("GET", "/readyz")
     (check,) = answer.json()["checks"]["redis:responseTime"]
     assert (answer.status, answer.json()["status"], check["status"]) == (200, "warn", "warn")
+    assert check["output"].startswith("not connected: ")
+    assert "127.0.0.1" not in check["output"]
+    assert "nowhere" not in check["output"]
 
 
 @pytest.mark.parametrize("redis_url", [None])
@@ -70,6 +74,7 @@ async def test_a_process_whose_storage_is_not_prepared_is_alive_but_not_ready(
     answer = await api.call("GET", "/readyz")
     (check,) = answer.json()["checks"]["mongodb:responseTime"]
     assert (answer.status, answer.json()["status"], check["status"]) == (503, "fail", "fail")
+    assert check["output"] == "the indexes are not in place yet"
     assert answer.headers["Retry-After"] == str(settings.retry_after_seconds)
     assert (await api.call("GET", "/livez")).status == 200
 

@@ -6,6 +6,7 @@ from time import perf_counter
 
 import pytest
 
+from app.errors import StorageUnavailable
 from app.services.health import Backend, HealthService
 
 pytestmark = pytest.mark.gen_test
@@ -93,6 +94,24 @@ async def test_whatever_a_ping_raises_is_a_failed_check_and_no_fault(error: Exce
 
     health = await health_of((failing, NEEDED)).check()
     assert health.status == "fail"
+
+
+@answers_unwell
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (StorageUnavailable("in words of ours"), "in words of ours"),
+        (OSError("user@host"), "the log says why"),
+        (TimeoutError(), f"no answer within {DEADLINE_SECONDS:g} s"),
+    ],
+    ids=repr,
+)
+async def test_strangers_are_told_why_in_words_of_ours_alone(error: Exception, told: str):
+    async def failing() -> None:
+        raise error
+
+    (backend,) = (await health_of((failing, NEEDED)).check()).backends
+    assert backend.reason == told
 
 
 @answers_unwell

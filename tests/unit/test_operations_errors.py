@@ -30,7 +30,7 @@ from pymongo.errors import (
     WTimeoutError,
 )
 
-from app.errors import StorageOverloaded, StorageUnavailable
+from app.errors import StorageOverloaded, StorageRefused, StorageUnavailable
 
 pytestmark = pytest.mark.gen_test
 
@@ -48,20 +48,31 @@ PASSING: list[PyMongoError] = [
     OperationFailure("interrupted at shutdown", 11600),
     OperationFailure("interrupted", 11601),
     OperationFailure("out of disk space", 14031),
-    OperationFailure("no disk use allowed", 371),
+    OperationFailure("user writes blocked", 371),
+    OperationFailure("the cursor is gone", 43),
+    OperationFailure("no keys found for HMAC", 211),
     OperationFailure("afterClusterTime must not be greater than the current clusterTime", 72),
     InvalidOperation("Cannot use MongoClient after close"),
     ConfigurationError("Sessions are not supported by this MongoDB deployment"),
+]
+
+REFUSING: list[PyMongoError] = [
+    OperationFailure("user not found", 11),
+    OperationFailure("not authorized", 13),
+    OperationFailure("authentication failed", 18),
+    OperationFailure("the document is not valid", 121),
+    OperationFailure("log in again", 391),
+    OperationFailure("you are over your space quota", 8000),
+    WriteConcernError("not enough data-bearing nodes", 100),
+    BulkWriteError({"writeErrors": [{"code": 121}, {"code": 11600}], "writeConcernErrors": []}),
 ]
 
 
 LASTING: list[Exception] = [
     DuplicateKeyError("duplicate", 11000),
     OperationFailure("bad value", 2),
-    OperationFailure("not authorized", 13),
     BulkWriteError({"writeErrors": [{"code": 11000}], "writeConcernErrors": []}),
     BulkWriteError({"writeErrors": [{"code": 11600}, {"code": 11000}], "writeConcernErrors": []}),
-    WriteConcernError("not enough data-bearing nodes", 100),
     DocumentTooLarge("too large"),
     InvalidOperation("bulk write without operations"),
     ConfigurationError("no such option"),
@@ -82,6 +93,30 @@ async def test_an_error_that_passes_by_itself_is_storage_unavailable(error: PyMo
     assert raised.value.__cause__ is error
     assert not isinstance(raised.value, StorageOverloaded)
     await assert_all_slots_free(gate)
+
+
+@answers_503
+@pytest.mark.parametrize("error", REFUSING, ids=named)
+async def test_what_the_server_refuses_is_no_fault_of_ours(error: PyMongoError):
+    gate = make_gate()
+    with pytest.raises(StorageRefused) as raised:
+        await gate.run("find", failing_with(error))
+    assert raised.value.__cause__ is error
+    await assert_all_slots_free(gate)
+
+
+@answers_503
+async def test_a_refusal_is_told_in_few_words_and_once(caplog: pytest.LogCaptureFixture):
+    caplog.set_level("WARNING")
+    reply = {"errmsg": f"not authorized to execute {'x' * 10_000}", "codeName": "Unauthorized"}
+    error = OperationFailure("all of the reply", 13, reply)
+    gate = make_gate()
+    for _ in range(3):
+        with pytest.raises(StorageRefused, match="MongoDB refuses: Unauthorized"):
+            await gate.run("find", failing_with(error))
+    (record,) = caplog.records
+    assert record.message.startswith("answering 503: not authorized to execute xxx")
+    assert len(record.message) < 400
 
 
 @pytest.mark.parametrize("error", LASTING, ids=named)
