@@ -15,7 +15,11 @@ from matplotlib.ticker import NullFormatter
 
 from benchmarks.http_chart import COLOURS
 
-_KINDS = {"ours": "ours", "unproved": "ours", "nginx": "yardstick", "tornado": "tornado"}
+_KINDS = {
+    **dict.fromkeys(("ours", "unlogged", "unproved"), "ours"),
+    **dict.fromkeys(("nginx", "nginx-unlogged"), "yardstick"),
+    "tornado": "tornado",
+}
 _HEIGHT = 0.8
 """Of all bars of a system; 1 would leave no room between systems."""
 

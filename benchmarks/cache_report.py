@@ -67,8 +67,10 @@ of no write. Its headers are its own.
 - Writes are as durable for all: `w: majority` and `j: true`, on a replica set of one. Ours wait \
 for one another and share a bulk write (group
   commit); each is acknowledged when its own document is in the journal. Peers insert one by one.
-- The peers run with one worker and access logs off; uvicorn with uvloop and httptools, Sanic \
-with uvloop, stock Tornado on asyncio's own loop;
+- **Ours and nginx run with their access logs on**, as by default, each into a file (nginx's is \
+buffered as in [conf/nginx](../../conf/nginx/log.conf)); "access log off" stands beside them.
+- The peers run with one worker and their access logs off, which spares them what ours pays; \
+uvicorn with uvloop and httptools, Sanic with uvloop, stock Tornado on asyncio's own loop;
   redis-py with hiredis and as many connections as are asked for: with its own limit of 100 the \
 peers answer the clients beyond with errors.
 - All talk to MongoDB and Redis through Unix sockets. These two and wrk share one CPU: where its \

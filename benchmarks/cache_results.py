@@ -7,7 +7,15 @@ from statistics import median
 
 from benchmarks.cache_load import Measurement
 from benchmarks.cache_loads import BIG_LOADS, HOT, LOADS, RANDOM
-from benchmarks.cache_servers import NGINX, OURS, PEER_NAMES, TITLES, UNPROVED
+from benchmarks.cache_servers import (
+    NGINX,
+    NGINX_UNLOGGED,
+    OURS,
+    PEER_NAMES,
+    TITLES,
+    UNLOGGED,
+    UNPROVED,
+)
 from benchmarks.http_results import Comparison, Relation
 
 _LOAD_TITLES = {load.name: load.title for load in (*LOADS, *BIG_LOADS)}
@@ -45,7 +53,7 @@ def _rate_of_full_core(measurement: Measurement) -> float:
 
 @dataclass(frozen=True)
 class _Bar:
-    """Our service beside others under one load, round by round."""
+    """Our service beside others under one load, round by round, both with their defaults."""
 
     load: str
     text: str
@@ -58,6 +66,7 @@ class _Bar:
     """The bar stands for the fewest connections alone."""
 
     figure: Callable[[Measurement], float] = _rate
+    ours: str = OURS
 
 
 _BARS = (
@@ -69,6 +78,13 @@ _BARS = (
         (NGINX,),
         figure=_rate_of_full_core,
     ),
+    _Bar(
+        HOT.name,
+        "access logs off: strict / nginx, static file",
+        (NGINX_UNLOGGED,),
+        ours=UNLOGGED,
+    ),
+    _Bar(HOT.name, "strict / access log off", (UNLOGGED,)),
     _Bar(HOT.name, "strict / freshness proof off", (UNPROVED,), 0.8),
     _Bar(RANDOM.name, "ours / best peer", PEER_NAMES, 1.0, "above"),
     _Bar("anywhere", "ours / best peer", PEER_NAMES, 1.0, "above"),
@@ -132,9 +148,9 @@ def compare(measurements: Sequence[Measurement]) -> list[Comparison]:
 def _compare_systems(groups: dict[tuple[str, int], _Rounds], fewest: int) -> Iterator[Comparison]:
     for bar in _BARS:
         for (load, connections), systems in sorted(groups.items()):
-            if load != bar.load or not {OURS, *bar.others} <= systems.keys():
+            if load != bar.load or not {bar.ours, *bar.others} <= systems.keys():
                 continue
-            rounds = zip(*(systems[name] for name in (OURS, *bar.others)), strict=True)
+            rounds = zip(*(systems[name] for name in (bar.ours, *bar.others)), strict=True)
             ratios = [bar.figure(ours) / max(map(bar.figure, others)) for ours, *others in rounds]
             wanted = None if bar.fewest_only and connections != fewest else bar.bar
             text = f"{_LOAD_TITLES[load]}: {bar.text}"

@@ -26,15 +26,19 @@ from benchmarks.peers import todo_page
 from benchmarks.peers.body import TARGET
 
 OURS = "ours"
+UNLOGGED = "unlogged"
 UNPROVED = "unproved"
 NGINX = "nginx"
-ONLY_HOT = (UNPROVED, NGINX)
-"""They read one page and cannot write: the service without its proof would miss the writes."""
+NGINX_UNLOGGED = "nginx-unlogged"
+ONLY_HOT = (UNLOGGED, UNPROVED, NGINX, NGINX_UNLOGGED)
+"""They read one page: nginx cannot write, the service without its proof would miss the writes."""
 
 TITLES = {
     OURS: "ours, strict",
+    UNLOGGED: "ours, access log off",
     UNPROVED: "ours, freshness proof off",
     NGINX: "nginx, static file",
+    NGINX_UNLOGGED: "nginx, static file, access log off",
     "flask": "Flask on gunicorn + gevent (the article's)",
     "fastapi": "FastAPI on uvicorn",
     "falcon": "Falcon on uvicorn",
@@ -52,8 +56,10 @@ def contenders(backends: Backends, page: bytes) -> tuple[Contender, ...]:
     """Return all systems; ``page`` is what nginx serves."""
     return (
         with_cache(backends),
+        _ours_as(UNLOGGED, backends, ["run.py", "--no-access-log"]),
         _variant(UNPROVED, backends),
-        Contender(NGINX, TITLES[NGINX], "yardstick", nginx(page)),
+        Contender(NGINX, TITLES[NGINX], "yardstick", nginx(page, access_log=True)),
+        Contender(NGINX_UNLOGGED, TITLES[NGINX_UNLOGGED], "yardstick", nginx(page)),
         Contender("flask", TITLES["flask"], "python", gunicorn("todo_flask")),
         Contender("fastapi", TITLES["fastapi"], "python", uvicorn("todo_fastapi")),
         Contender("falcon", TITLES["falcon"], "python", uvicorn("todo_falcon")),
@@ -63,8 +69,8 @@ def contenders(backends: Backends, page: bytes) -> tuple[Contender, ...]:
 
 
 def with_cache(backends: Backends) -> Contender:
-    """Return our service as it is."""
-    return Contender(OURS, TITLES[OURS], "ours", partial(_ours, backends, ["run.py"]))
+    """Return our service as it is by default, with its access log."""
+    return _ours_as(OURS, backends, ["run.py"])
 
 
 def uncached(backends: Backends) -> Contender:
@@ -73,14 +79,16 @@ def uncached(backends: Backends) -> Contender:
 
 
 def _variant(name: str, backends: Backends) -> Contender:
-    program = ["-m", "benchmarks.cache_variant", name]
+    return _ours_as(name, backends, ["-m", "benchmarks.cache_variant", name])
+
+
+def _ours_as(name: str, backends: Backends, program: list[str]) -> Contender:
     return Contender(name, TITLES.get(name, name), "ours", partial(_ours, backends, program))
 
 
 def _ours(backends: Backends, program: list[str], port: int, _folder: Path) -> list[str]:
     addresses = [f"--mongo-uri={backends.mongo_uri}", f"--redis-url={backends.redis_url}"]
-    quiet = ["--no-access-log", "--log-level=warning"]
-    return [sys.executable, *program, f"--port={port}", *addresses, *quiet]
+    return [sys.executable, *program, f"--port={port}", *addresses]
 
 
 def _tornado(port: int, _folder: Path) -> list[str]:

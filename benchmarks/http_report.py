@@ -55,7 +55,9 @@ $tables
 
 - The servers differ in what they put around the body: the column "head" says how many bytes.
 - The script that makes every head different costs wrk time too: see its CPU.
-- The peers run with one worker, access logs off, uvloop and their C parser where they have one, \
+- **Nobody writes an access log here**, nginx included: our server leaves it to the application, \
+as Tornado does. [cache.md](cache.md) has the whole service with its log.
+- The peers run with one worker, uvloop and their C parser where they have one, \
 and handlers that give ready bytes: this
   compares how requests are read and answers written, not frameworks at work on JSON.
 - A timeout is an answer after more than 2 s. wrk does not count a connection that never gets one, \

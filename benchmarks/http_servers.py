@@ -86,12 +86,12 @@ def gunicorn(name: str) -> Command:
     ]
 
 
-def nginx(body: bytes) -> Command:
-    """Serve this body as a static file."""
-    return partial(_nginx, body)
+def nginx(body: bytes, *, access_log: bool = False) -> Command:
+    """Serve this body as a static file; the access log is written as `conf/nginx` does it."""
+    return partial(_nginx, body, access_log)
 
 
-def _nginx(body: bytes, port: int, folder: Path) -> list[str]:
+def _nginx(body: bytes, access_log: bool, port: int, folder: Path) -> list[str]:
     (folder / "files").mkdir()
     (folder / "files" / TARGET.removeprefix("/")).write_bytes(body)
     configuration = folder / "nginx.conf"
@@ -99,7 +99,13 @@ def _nginx(body: bytes, port: int, folder: Path) -> list[str]:
     # A worker of root's nginx is another user, who may not enter the folder.
     user = f"user {getpass.getuser()};" if os.geteuid() == 0 else ""
     configuration.write_text(
-        template.substitute(folder=folder, port=port, user=user, content_type=CONTENT_TYPE),
+        template.substitute(
+            folder=folder,
+            port=port,
+            user=user,
+            content_type=CONTENT_TYPE,
+            access_log=f"{folder}/access.log combined buffer=4k flush=1s" if access_log else "off",
+        ),
         encoding="utf-8",
     )
     return [find_program("nginx"), "-p", str(folder), "-c", str(configuration), "-e", "stderr"]
@@ -186,6 +192,8 @@ def running(
         raise BenchmarkError(f"{contender.title}: {error}\n{tail}") from error
     finally:
         _stop(process)
+        for written in folder.glob("*log"):
+            written.unlink()  # Access logs of a minute at full speed fill gigabytes.
 
 
 def _free_port() -> int:

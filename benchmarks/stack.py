@@ -1,4 +1,6 @@
-"""Compares the whole stack with the founding article's: ``python -m benchmarks.stack``.
+"""Compares the whole stack with the founding article's, and with nginx in front of static files.
+
+    python -m benchmarks.stack
 
 nginx, two processes of the service, MongoDB, Redis and the load share all CPUs. Writes a page, a
 plot and the raw figures. Takes about ten minutes as it stands.
@@ -38,7 +40,7 @@ from benchmarks.http_machine import (
 )
 from benchmarks.stack_report import Report, write_report
 from benchmarks.stack_results import Measurement
-from benchmarks.stack_systems import ARTICLE, OURS, running
+from benchmarks.stack_systems import ARTICLE, OURS, STATIC, running
 
 _MODULE = "python -m benchmarks.stack"
 _TODOS = 10_000
@@ -112,18 +114,19 @@ def _run(given: argparse.Namespace) -> None:
 def _measure_all(
     given: argparse.Namespace, backends: Backends, folder: Path
 ) -> Iterator[Measurement]:
-    plan = len(_CLOSED) * len(given.connections) + len(_OPEN) * len(given.rates)
-    with tqdm(total=2 * given.rounds * plan, unit=" loads") as progress:
+    plan = 2 * (len(_CLOSED) * len(given.connections) + len(_OPEN) * len(given.rates))
+    plan += len(given.connections)
+    with tqdm(total=given.rounds * plan, unit=" loads") as progress:
         for number in range(given.rounds):
-            for name in (OURS, ARTICLE) if number % 2 == 0 else (ARTICLE, OURS):
+            for name in (OURS, STATIC, ARTICLE) if number % 2 == 0 else (ARTICLE, STATIC, OURS):
                 with running(name, _PROCESSES, backends, folder / f"{number}-{name}") as port:
                     bench = _Bench(name, number, port, given.seconds)
                     # Those that write come last, so that the others read what was seeded.
-                    for load in _CLOSED:
+                    for load in _CLOSED if name != STATIC else (HOT,):
                         for connections in sorted(given.connections):
                             yield bench.closed(load, connections)
                             progress.update()
-                    for load in _OPEN:
+                    for load in _OPEN if name != STATIC else ():
                         for rate in sorted(given.rates):
                             yield bench.open(load, rate)
                             progress.update()

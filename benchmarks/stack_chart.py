@@ -11,9 +11,10 @@ from typing import Any
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 
-_COLOURS = {"ours": "#0f766e", "article": "#94a3b8"}
+_COLOURS = {"ours": "#0f766e", "static": "#cbd5e1", "article": "#94a3b8"}
+_SIDES = {"ours": -0.5, "article": 0.5, "static": 1.5}
 _TITLES = {"ours": "ours", "article": "the article's stack"}
-_HEIGHT = 0.38
+_HEIGHT = 0.28
 
 Row = dict[str, Any]
 
@@ -45,8 +46,8 @@ def draw(path: Path) -> None:
 def _draw_rates(panel: Any, rows: list[Row], loads: dict[str, str]) -> None:
     places = list(dict.fromkeys((row["load"], row["connections"]) for row in rows))
     for row in rows:
-        side = -0.5 if row["system"] == "ours" else 0.5
-        position = places.index((row["load"], row["connections"])) + side * _HEIGHT
+        position = places.index((row["load"], row["connections"]))
+        position += _SIDES[row["system"]] * _HEIGHT
         rate = row["requests_per_second"] / 1000
         whisker = [[rate - row["slowest"] / 1000], [row["fastest"] / 1000 - rate]]
         error = {"ecolor": "#0f172a", "elinewidth": 0.8, "capsize": 2}

@@ -8,7 +8,7 @@ from string import Template
 
 from benchmarks.open_loop import TIMEOUT_SECONDS
 from benchmarks.stack_results import Measurement, Summary, ratios, summarise
-from benchmarks.stack_systems import ARTICLE, OURS, TITLES
+from benchmarks.stack_systems import ARTICLE, OURS, STATIC, TITLES
 
 _PAGE = Template("""\
 # The whole stack compared
@@ -19,7 +19,9 @@ Both stacks as operators run them, on one machine: supervisord, nginx and $proce
 the service, with MongoDB (a replica set of one) and Redis.
 Ours is what `run.py up` starts. The founding article's last stack, Flask on gunicorn with gevent \
 workers, has the same supervisord and the same nginx
-configuration. The load has no CPU of its own. $todos todos; rounds: $rounds of $seconds s for \
+configuration. The yardstick has them too, in front of $processes nginx that serve the first \
+page from a file: what ours lacks beside it is what the service itself costs.
+The load has no CPU of its own. $todos todos; rounds: $rounds of $seconds s for \
 each load, in another order each time.
 
 ![Requests per second, and latency at a constant rate](stack.png)
@@ -47,7 +49,8 @@ $open
 the spread is slowest to fastest. Errors are counted over all rounds.
 - "CPUs" is how many were busy, all in all, and how many of them with the load alone: what the \
 load takes, the stack does not have. The open loop's is in Python.
-- Ours logs each request, as it does in production; gunicorn logs none. nginx logs each for both.
+- Ours logs each request, as it does by default, and so does the nginx behind nginx; gunicorn \
+logs none. The nginx in front logs each request of all.
 - The services alone, one process on a core of its own and without nginx, are compared in \
 [cache.md](cache.md): there the first page differs by more than here, since nginx takes more of \
 the machine than the service behind it does.
@@ -79,16 +82,17 @@ class Report:
 
     @property
     def ratios_table(self) -> str:
-        """Our throughput to the article's."""
+        """Our throughput to that of the others."""
         rows = [
-            f"| {self.loads[ratio.load]} | {ratio.connections:,} | {median(ratio.values):.1f} | "
-            f"{min(ratio.values):.1f}-{max(ratio.values):.1f} |"
-            for ratio in ratios(self.measurements, OURS, ARTICLE)
+            f"| {TITLES[other]} | {self.loads[ratio.load]} | {ratio.connections:,} | "
+            f"{median(ratio.values):.2f} | {min(ratio.values):.2f}-{max(ratio.values):.2f} |"
+            for other in (STATIC, ARTICLE)
+            for ratio in ratios(self.measurements, OURS, other)
         ]
         return "\n".join(
             (
-                "| Ours / the article's | Connections | Median | Spread |",
-                "| --- | ---: | ---: | ---: |",
+                "| Ours / | Load | Connections | Median | Spread |",
+                "| --- | --- | ---: | ---: | ---: |",
                 *rows,
             )
         )
@@ -122,8 +126,10 @@ def _table(report: Report, number: str, rows: Iterable[Summary]) -> str:
     ]
     order = list(report.loads)
 
-    def place(row: Summary) -> tuple[int, int, bool]:
-        return order.index(row.load), row.rate or row.connections, row.system != OURS
+    stacks = list(TITLES)
+
+    def place(row: Summary) -> tuple[int, int, int]:
+        return order.index(row.load), row.rate or row.connections, stacks.index(row.system)
 
     for row in sorted(rows, key=place):
         title = f"**{TITLES[row.system]}**" if row.system == OURS else TITLES[row.system]

@@ -49,7 +49,7 @@ class Summary:
 
 @dataclass(frozen=True)
 class Ratio:
-    """Our throughput to the article's, round by round."""
+    """Our throughput to another stack's, round by round."""
 
     load: str
     connections: int
@@ -94,5 +94,6 @@ def ratios(measurements: Sequence[Measurement], ours: str, other: str) -> list[R
             rates[key][entry.system] = max(1.0, entry.requests_per_second)
     found: dict[tuple[str, int], list[float]] = defaultdict(list)
     for (load, connections, _), systems in rates.items():
-        found[load, connections].append(systems[ours] / systems[other])
+        if other in systems:
+            found[load, connections].append(systems[ours] / systems[other])
     return [Ratio(*key, values) for key, values in found.items()]

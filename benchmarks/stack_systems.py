@@ -1,7 +1,8 @@
-"""The two whole stacks that ``benchmarks.stack`` compares, each under a supervisord of its own.
+"""The whole stacks that ``benchmarks.stack`` compares, each under a supervisord of its own.
 
 Ours is what ``run.py up`` starts. The founding article's last one has the same supervisord and the
-same nginx in front of as many gunicorn workers. Both use MongoDB and Redis of the benchmark.
+same nginx in front of as many gunicorn workers. Both use MongoDB and Redis of the benchmark. The
+yardstick is the same again in front of as many nginx that serve the first page from a file.
 """
 
 import os
@@ -21,24 +22,27 @@ from app.node.ports import require_free
 from benchmarks.cache_backends import Backends
 from benchmarks.cache_servers import check_page, wait_for_hits
 from benchmarks.http_machine import BenchmarkError, find_program
-from benchmarks.http_servers import ANSWER_DEADLINE_SECONDS, gunicorn
+from benchmarks.http_servers import ANSWER_DEADLINE_SECONDS, Command, gunicorn, nginx
+from benchmarks.peers import todo_page
 
 OURS = "ours"
 ARTICLE = "article"
+STATIC = "static"
 TITLES = {
     OURS: "ours",
     ARTICLE: "Flask on gunicorn + gevent (the article's)",
+    STATIC: "nginx, static file",
 }
 
 _PORTS = range(20_000, 30_000)
 """Below those that the kernel gives to clients."""
 
 _PROGRAM = """\
-[program:article-{port}]
+[program:service-{port}]
 command = {command}
 directory = {folder}
 redirect_stderr = true
-stdout_logfile = %(here)s/../../log/article-{port}.log
+stdout_logfile = %(here)s/../../log/service-{port}.log
 """
 
 
@@ -47,7 +51,7 @@ def running(name: str, processes: int, backends: Backends, folder: Path) -> Iter
     """Run a stack until the block is left; give nginx's port once all processes answer.
 
     Args:
-        name: `OURS` or `ARTICLE`.
+        name: one of `TITLES`.
         processes: of the service.
         backends: where its todos are.
         folder: to be made, for the node.
@@ -58,9 +62,15 @@ def running(name: str, processes: int, backends: Backends, folder: Path) -> Iter
     backends.restore()
     port = _free_row(processes + 4)
     services = range(port + 3, port + 3 + processes)
-    start = _start_ours if name == OURS else _start_article
+    nginx_ports = Ports(port, port + 1, port + 2)
     try:
-        start(folder, Ports(port, port + 1, port + 2), services, backends)
+        if name == OURS:
+            _start_ours(folder, nginx_ports, services, backends)
+        else:
+            found = backends.todos.find(sort=todo_page.NEWEST_FIRST, limit=todo_page.PAGE_TODOS)
+            page = todo_page.render(found)
+            server = gunicorn("todo_flask") if name == ARTICLE else nginx(page, access_log=True)
+            _start_others(folder, nginx_ports, services, server)
         for number in (*services, port):
             _wait_for_page(number)
         if name == OURS:
@@ -71,27 +81,29 @@ def running(name: str, processes: int, backends: Backends, folder: Path) -> Iter
         _run(sys.executable, "run.py", "down", f"--node={folder}")
 
 
-def _start_ours(folder: Path, nginx: Ports, services: range, backends: Backends) -> None:
+def _start_ours(folder: Path, nginx_ports: Ports, services: range, backends: Backends) -> None:
+    http, tls, redirect = nginx_ports
     _run(
         *(sys.executable, "run.py", "up", f"--node={folder}", f"--processes={len(services)}"),
-        *(f"--port={nginx.http}", f"--tls-port={nginx.tls}", f"--redirect-port={nginx.redirect}"),
+        *(f"--port={http}", f"--tls-port={tls}", f"--redirect-port={redirect}"),
         f"--first-port={services.start}",
         *(f"--mongo-uri={backends.mongo_uri}", f"--redis-url={backends.redis_url}"),
     )
 
 
-def _start_article(folder: Path, nginx: Ports, services: range, _backends: Backends) -> None:
+def _start_others(folder: Path, nginx_ports: Ports, services: range, server: Command) -> None:
     layout = Layout(folder)
     for needed in (layout.programs, layout.log, layout.run):
         needed.mkdir(parents=True)
     for name in ("supervisord.conf", "start-nginx", "programs/nginx.conf"):
         shutil.copyfile(HOME / "conf" / name, layout.conf / name)
-    write_configuration(layout.conf / "nginx", ports=nginx, app_ports=services)
+    write_configuration(layout.conf / "nginx", ports=nginx_ports, app_ports=services)
     make_certificate(layout.conf / "nginx")
     for port in services:
-        command = " ".join(gunicorn("todo_flask")(port, folder))
-        text = _PROGRAM.format(port=port, command=command, folder=HOME)
-        (layout.programs / f"article-{port}.conf").write_text(text, encoding="utf-8")
+        own = folder / f"service-{port}"
+        own.mkdir()
+        text = _PROGRAM.format(port=port, command=" ".join(server(port, own)), folder=HOME)
+        (layout.programs / f"service-{port}.conf").write_text(text, encoding="utf-8")
     _run(sys.executable, "-m", "supervisor.supervisord", "-c", os.fspath(layout.supervisord))
 
 
