@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from app.embedded import join_servers
-from app.embedded.mongod import Mongod
+from app.embedded.mongod import Mongod, has_data
 from app.errors import StorageUnavailable
 from app.log import configure_logging
 from app.settings import Settings
@@ -97,10 +97,9 @@ def require_data(settings: Settings) -> None:
     """Refuse an embedded MongoDB that has kept nothing yet: there would be nothing to read."""
     if settings.mongo_uri != "embedded":
         return
-    written_first = settings.data_dir / Mongod.data_path / "WiredTiger"
     # A directory that may not be entered is refused with a sentence of its own.
     with suppress(PermissionError):
-        if not written_first.exists():
+        if not has_data(settings.data_dir / Mongod.data_path):
             raise CommandError(
                 f"there are no todos in {settings.data_dir.resolve()}: "
                 "say where they are with --data-dir, --mongo-uri or --config"

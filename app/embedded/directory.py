@@ -14,6 +14,7 @@ import errno
 import fcntl
 import json
 import os
+import pwd
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -50,7 +51,7 @@ def open_data_directory(path: Path) -> Path:
     Symbolic links are kept: a short link is the way around a path too long for a socket.
 
     Raises:
-        EmbeddedServersError: the path is too long for the sockets in it.
+        EmbeddedServersError: the path is too long for the sockets in it, or another user's.
         OSError: it cannot be made.
     """
     path = path.absolute()
@@ -64,7 +65,22 @@ def open_data_directory(path: Path) -> Path:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except FileExistsError as error:
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path)) from error
+    owner = path.stat().st_uid
+    if owner != os.geteuid():
+        # Also for root, who could: what root writes, its owner could not read any more.
+        raise EmbeddedServersError(
+            f"The data directory {path} is {user_name(owner)}'s: run this as {user_name(owner)}, "
+            f"or give another --data-dir."
+        )
     return path
+
+
+def user_name(user: int) -> str:
+    """Return what people call a user id."""
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return f"user {user}"
 
 
 def open_lock(path: Path) -> int:

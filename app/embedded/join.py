@@ -2,7 +2,6 @@
 
 import logging
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from app.embedded import room
 from app.embedded.binaries import MONGOD, REDIS_SERVER
 from app.embedded.directory import (
     KEEPER_LOCK,
@@ -28,14 +28,12 @@ from app.embedded.directory import (
     rotate_log,
     try_lock,
 )
+from app.embedded.mongod import Mongod, has_data
 
 JOIN_DEADLINE_SECONDS = 30.0
 """A start takes about a second; a keeper silent for this long is stuck or frozen."""
 
 POLL_SECONDS = 0.004
-
-LEAST_FREE_BYTES = 64 * 1024 * 1024
-"""mongod starts with less and dies at the next checkpoint: better to say so before."""
 
 RETRY_SECONDS = 5.0
 """Before another keeper is tried where one ended at once: a full disk is not hammered."""
@@ -146,9 +144,13 @@ class _Joining:
         except (EmbeddedServersError, OSError) as error:
             self._retry_at = time.monotonic() + RETRY_SECONDS
             self._started_keeper = False
-            if str(error) != self._trouble:
-                self._trouble = str(error)
-                log.warning("the embedded servers have no keeper: %s", error)
+            self._tell(f"The embedded servers have no keeper: {error}")
+
+    def _tell(self, trouble: str) -> None:
+        """Log what is wrong, once."""
+        if trouble and trouble != self._trouble:
+            log.warning("%s", trouble)
+        self._trouble = trouble
 
     def _replace_keeper(self) -> None:
         state = read_state(self._data_dir)
@@ -156,7 +158,7 @@ class _Joining:
             # Those that others need are among them.
             self._running |= state.keys()
             self._started_keeper = False
-            self._trouble = ""
+            self._tell(" ".join(state[name].problem or "" for name in self._needed).strip())
         elif time.monotonic() >= self._retry_at:
             self._give_up_at = time.monotonic() + JOIN_DEADLINE_SECONDS
             if self._start_keeper_unless_there_is_one():
@@ -168,22 +170,24 @@ class _Joining:
             if not try_lock(keeper_lock):
                 return False
             if self._started_keeper:
+                log_file = self._data_dir / KEEPER_LOG
                 raise EmbeddedServersError(
-                    f"The keeper of the servers ended at once: see {self._data_dir / KEEPER_LOG}."
+                    f"The keeper of the servers ended at once ({_last_line(log_file)}): "
+                    f"see {log_file}."
                 )
-            self._check_free_space()
+            self._require_room()
             self._start_keeper(keeper_lock)
             self._started_keeper = True
             return True
         finally:
             os.close(keeper_lock)
 
-    def _check_free_space(self) -> None:
-        free_bytes = shutil.disk_usage(self._data_dir).free
-        if free_bytes < LEAST_FREE_BYTES:
+    def _require_room(self) -> None:
+        is_first = MONGOD.name in self._needed and not has_data(self._data_dir / Mongod.data_path)
+        needed_bytes = room.FIRST_BYTES if is_first else room.LEAST_BYTES
+        if lack := room.shortage(os.statvfs(self._data_dir), needed_bytes):
             raise EmbeddedServersError(
-                f"The disk of {self._data_dir} is full ({free_bytes >> 20} MiB free, "
-                f"{LEAST_FREE_BYTES >> 20} MiB needed): make room, or give another --data-dir."
+                f"The disk of {self._data_dir} {lack}: make room, or give another --data-dir."
             )
 
     def _start_keeper(self, keeper_lock: int) -> None:
@@ -232,3 +236,8 @@ class _Joining:
             ),
             look_after=self.look_after,
         )
+
+
+def _last_line(log_file: Path) -> str:
+    lines = log_file.read_text(errors="replace").split("\n")
+    return next((line for line in reversed(lines) if line), "it said nothing")

@@ -133,6 +133,8 @@ class Keeper:
         try:
             lock = publish_state(Path(), state)
         except OSError as error:
+            if not self._published:
+                raise  # They wait for it.
             # A full disk must not take the servers from their users; the next look tries again.
             log.error("cannot write the state: %s", error)  # noqa: TRY400 - the stack says no more
             return

@@ -1,6 +1,8 @@
 """The keeper's mongod: a replica set of one, so that transactions and change streams work."""
 
 import json
+import re
+import signal
 import socket
 import time
 from contextlib import suppress
@@ -10,7 +12,7 @@ from urllib.parse import quote
 
 from app.embedded.binaries import MONGOD
 from app.embedded.directory import MONGOD_SOCKET, others_with_open
-from app.embedded.server import ANSWER_SECONDS, Server
+from app.embedded.server import ANSWER_SECONDS, Server, how_it_ended
 
 REPLICA_SET = "todo"
 OPLOG_MEGABYTES = 256
@@ -25,7 +27,13 @@ _MEMBER = f"./{MONGOD_SOCKET}"
 _ELECTION_POLL_SECONDS = 0.004
 """A server that is alone elects itself within some 20 ms."""
 
-_LOG_TAIL_BYTES = 65536
+_LOG_BYTES = 1 << 20
+"""Of the log that are looked through; a start that fails has some ten thousand."""
+
+_PLACE_IN_CODE = re.compile(r"^__\w+:\d+:")
+
+_SELECTION_MILLISECONDS = 500
+"""For the driver to ask a server that listens again: one that has ended shall not be waited for."""
 
 
 class Mongod(Server):
@@ -71,7 +79,11 @@ class Mongod(Server):
             return None
         uri = f"mongodb://{quote(_MEMBER, safe='')}/?directConnection=true"
         # Whatever goes wrong, the next call finds the server as it is then, or ended.
-        with suppress(PyMongoError), timeout(ANSWER_SECONDS), MongoClient[Any](uri) as client:
+        with (
+            suppress(PyMongoError),
+            timeout(ANSWER_SECONDS),
+            MongoClient[Any](uri, serverSelectionTimeoutMS=_SELECTION_MILLISECONDS) as client,
+        ):
             while not (hello := client.admin.command("hello"))["isWritablePrimary"]:
                 if "setName" not in hello:
                     members = [{"_id": 0, "host": _MEMBER}]
@@ -82,8 +94,14 @@ class Mongod(Server):
         return None
 
     def explain_end(self, exit_code: int) -> str:
-        """Say why it ended, with the last error in its log."""
-        reason = _last_error(self.log_path)
+        """Say why it ended, with the first error in its log: those that follow come of it."""
+        if exit_code == -signal.SIGILL:
+            return (
+                f"mongod {how_it_ended(exit_code)}: this processor lacks what it "
+                "needs, as AVX for MongoDB 5.0 and newer; put an older one on PATH, or give a "
+                "--mongo-uri."
+            )
+        reason = _first_error(self.log_path)
         if "DBPathInUse" in reason:
             pids = ", ".join(map(str, others_with_open(self.data_path / "mongod.lock")))
             which = f" (pid {pids})" if pids else ""
@@ -95,19 +113,35 @@ class Mongod(Server):
         return f"{sentence[:-1]} ({reason})." if reason else sentence
 
 
-def _last_error(log_path: Path) -> str:
-    """Return the text of the last error in a mongod log, which is JSON lines; empty if none."""
+def has_data(data_path: Path) -> bool:
+    """Say whether a mongod has kept anything in its folder."""
+    return (data_path / "WiredTiger").exists()
+
+
+def _first_error(log_path: Path) -> str:
+    """Return the text of the first error in a mongod log, which is JSON lines; empty if none."""
     try:
         with log_path.open("rb") as lines:
-            lines.seek(max(0, log_path.stat().st_size - _LOG_TAIL_BYTES))
-            tail = lines.read().splitlines()
+            told = lines.read(_LOG_BYTES).splitlines()
     except OSError:
         return ""
-    for line in reversed(tail):
+    for line in told:
         try:
             entry = json.loads(line)
         except ValueError:
             continue
         if entry.get("s") in {"E", "F"}:
-            return str(entry.get("attr", {}).get("error") or entry.get("msg"))
+            return _text_of(entry)
     return ""
+
+
+def _text_of(entry: dict[str, Any]) -> str:
+    attributes = entry.get("attr", {})
+    told = attributes.get("message")
+    if isinstance(told, dict):  # WiredTiger's; its own place in the code tells users nothing.
+        where = _PLACE_IN_CODE.sub("", str(told.get("msg")))
+        return f"{where}: {told.get('error_str')}"
+    error = attributes.get("error") or attributes.get("reason")
+    if isinstance(error, dict):
+        error = error.get("errmsg")
+    return str(error or entry.get("msg")).strip()

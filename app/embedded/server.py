@@ -58,7 +58,7 @@ class Server(ABC):
     def explain_end(self, exit_code: int) -> str:
         """Say in one sentence why the server ended instead of starting."""
         return (
-            f"{self.program.name} ended with code {exit_code} instead of starting: see "
+            f"{self.program.name} {how_it_ended(exit_code)} instead of starting: see "
             f"{self.log_path.absolute()} and {Path(KEEPER_LOG).absolute()}."
         )
 
@@ -121,7 +121,7 @@ class Server(ABC):
         if self.state.version is None:
             self._fail(self.explain_end(exit_code), now)
         else:
-            log.error("%s ended with code %d while in use", self.program.name, exit_code)
+            log.error("%s %s while in use", self.program.name, how_it_ended(exit_code))
             self.state = ServerState()
             self._start_at = now + FIRST_RETRY_SECONDS
 
@@ -132,6 +132,13 @@ class Server(ABC):
         self.state = ServerState(problem=problem)
         self._start_at = now + self._retry_seconds
         self._retry_seconds = min(2 * self._retry_seconds, LAST_RETRY_SECONDS)
+
+
+def how_it_ended(exit_code: int) -> str:
+    """Say how a process ended, by its exit code as Python has it: of a signal, it is below 0."""
+    if exit_code >= 0:
+        return f"ended with code {exit_code}"
+    return f"was ended by signal {-exit_code} ({signal.strsignal(-exit_code)})"
 
 
 def _end_with_keeper(keeper_pid: int) -> None:

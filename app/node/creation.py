@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from app.embedded import room
 from app.embedded.binaries import MONGOD, REDIS_SERVER, find_binary
+from app.embedded.mongod import has_data
 from app.node.layout import HOME, Layout, NodeError, member_name, process_name
 from app.node.nginx import Ports, make_certificate, write_configuration
 from app.node.ports import require_usable
@@ -112,6 +114,7 @@ def start(layout: Layout, plan: Plan, *, environment: Mapping[str, str], say: Sa
         raise NodeError(f"supervisord has ended, but not all of the node: run.py down ends {pids}")
     environment = environment_of_programs(environment, plan)
     require_usable(plan.by_flag())
+    require_room(layout, plan)
     lay_out(layout, plan)
     with _all_or_nothing(layout, supervisor, say):
         say(f"starting supervisord on {layout.supervisord}")
@@ -125,6 +128,14 @@ def start(layout: Layout, plan: Plan, *, environment: Mapping[str, str], say: Sa
             say(f"{port}: ready after {seconds:.1f} s")
         _wait_until_all_run(supervisor)
         _ask_nginx(plan.nginx.http)
+
+
+def require_room(layout: Layout, plan: Plan) -> None:
+    """Raise `NodeError` if the disk has no room for members of MongoDB that begin with nothing."""
+    new = [port for port in plan.mongo_ports if not has_data(layout.mongo_data(port))]
+    needed_bytes = len(new) * room.FIRST_BYTES or room.LEAST_BYTES
+    if lack := room.shortage(os.statvfs(layout.folder), needed_bytes):
+        raise NodeError(f"the disk of {layout.folder} {lack}: make room, or choose another --node")
 
 
 @contextmanager
@@ -145,7 +156,7 @@ def lay_out(layout: Layout, plan: Plan) -> None:
     """
     _require_fit(layout)
     shutil.rmtree(layout.programs, ignore_errors=True)
-    data = [layout.folder / f"mongo-{port}" for port in plan.mongo_ports]
+    data = [layout.mongo_data(port) for port in plan.mongo_ports]
     for folder in (layout.conf, layout.programs, layout.log, layout.run, *data):
         folder.mkdir(mode=0o700, exist_ok=True)
     for name in _COPIED:

@@ -2,11 +2,12 @@
 
 import fcntl
 import os
-import pwd
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from app.embedded.directory import user_name
 
 HOME = Path(__file__).parents[2]
 """Where run.py and conf/ are."""
@@ -74,6 +75,10 @@ class Layout:
         """The ports of the members of MongoDB that are configured; none where it is elsewhere."""
         return self._ports_of(_MEMBER)
 
+    def mongo_data(self, port: int) -> Path:
+        """Where the member of MongoDB on a port keeps its data."""
+        return self.folder / f"mongo-{port}"
+
     def _ports_of(self, prefix: str) -> list[int]:
         names = (file.stem.removeprefix(prefix) for file in self.programs.glob(f"{prefix}*.conf"))
         return sorted(map(int, filter(str.isdecimal, names)))
@@ -100,7 +105,7 @@ class Layout:
         owner = self.folder.stat().st_uid
         if owner != os.geteuid():
             # Also for root, who could: what root writes, the node's programs could not read.
-            name = _name_of(owner)
+            name = user_name(owner)
             raise NodeError(f"the node in {self.folder} is {name}'s: sudo -u {name} run.py ...")
 
     def pids(self) -> list[int]:
@@ -118,13 +123,6 @@ class Layout:
         except OSError:  # It has ended, or is another user's.
             return False
         return name in _SERVERS or _SERVICE_ARGUMENT in arguments
-
-
-def _name_of(user: int) -> str:
-    try:
-        return pwd.getpwuid(user).pw_name
-    except KeyError:
-        return str(user)
 
 
 def process_name(port: int | str) -> str:

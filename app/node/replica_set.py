@@ -81,7 +81,8 @@ class _Starts:
                 pids.add(process.pid)
             if len(pids) >= _MOST_STARTS:
                 raise NodeError(
-                    f"{name} does not come up: it was started {len(pids)} times\n"
+                    f"{name} does not come up: it was started {len(pids)} times, and ended: "
+                    f"{self._supervisor.last_end(name)}\n"
                     f"{last_lines(process.log)}"
                 )
 

@@ -1,6 +1,7 @@
 """The supervisord of a node, over its Unix socket (https://supervisord.org/api.html)."""
 
 import errno
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from app.node.layout import NodeError
 
 _STOPPED = frozenset({"STOPPED", "EXITED", "FATAL"})
 _RETRIED = "BACKOFF"
+_LOG_BYTES = 16_384
+"""Of supervisord's log that are looked through: more than a hundred lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,12 @@ class Supervisor:
     def process(self, name: str) -> Process:
         """Return one process."""
         return _process(self._call("getProcessInfo", name))
+
+    def last_end(self, name: str) -> str:
+        """Return how a process has ended last, in supervisord's words; empty where it did not."""
+        told = self._call("readLog", -_LOG_BYTES, 0)
+        ends = re.findall(rf"exited: {re.escape(name)} \((.*)\)$", told, re.MULTILINE)
+        return str(ends[-1]) if ends else ""
 
     def start(self, name: str) -> None:
         """Start a process that does not run; return when it has been begun."""

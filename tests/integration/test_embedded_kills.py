@@ -22,7 +22,7 @@ from embedded_users import (
     write_note,
 )
 
-from app.embedded import join, join_servers
+from app.embedded import join, join_servers, room
 from app.embedded.directory import others_with_open
 
 IMPATIENT_KEEPER = f"""
@@ -162,13 +162,13 @@ def test_a_keeper_that_cannot_be_replaced_is_tried_again_and_told_of_once(
         servers.look_after()
         end_keeper(data_dir)
         with monkeypatch.context() as full:
-            full.setattr(join, "LEAST_FREE_BYTES", 1 << 62)
+            full.setattr(room, "LEAST_BYTES", 1 << 62)
             for _ in range(3):
                 servers.look_after()
         servers.look_after()
         with redis.Redis.from_url(servers.redis_url) as client:
             eventually(lambda: answers(client), "Redis")
-    expect_log("the embedded servers have no keeper: The disk of")
+    expect_log("The embedded servers have no keeper: The disk of")
     expect_log("the keeper of the embedded servers had ended: another starts them")
     assert len(caplog.records) == 2
 

@@ -197,6 +197,9 @@ async def test_up_gives_a_member_that_cannot_start_up_soon_and_says_what_it_logg
         finished = node.up(check=False)
         assert processes_in(node.folder) == []
     assert finished.returncode == 1
-    assert f"mongod-{port} does not come up: it was started 4 times" in finished.stderr
+    assert (
+        f"mongod-{port} does not come up: it was started 4 times, and ended: exit"
+        in finished.stderr
+    )
     assert f"mongo-{port}/mongod.lock" in finished.stderr
     node.up()
