@@ -43,7 +43,7 @@ OURS = {
         *FOUNDATION,
     ),
     "app.embedded": ("app.embedded", *SETTINGS, *FOUNDATION),
-    "app.node": ("app.node", "app.embedded.binaries", *SETTINGS, *FOUNDATION),
+    "app.node": ("app.node", "app.embedded", *SETTINGS, *FOUNDATION),
     "app.seed_texts": (),
     "app.seed": ("app.seed_texts", "app.domain", *FOUNDATION),
     "app.seeding": (
