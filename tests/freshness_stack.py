@@ -19,9 +19,9 @@ from service import ROOT, environment
 from app.embedded import join_servers
 from app.embedded.binaries import REDIS_SERVER, find_binary
 
-_START_SECONDS = 30.0
+_START_SECONDS = 120.0
 _POLL_SECONDS = 0.02
-_STOP_SECONDS = 10.0
+_STOP_SECONDS = 120.0
 _PORTS = range(20_000, 32_000)
 """Below the ephemeral range, see ip(7)."""
 

@@ -24,7 +24,7 @@ from app.node.rolling import is_ready
 from app.node.supervisor import Supervisor
 
 _POLL_SECONDS = 0.05
-_WELL_SECONDS = 90.0
+_WELL_SECONDS = 300.0
 _ANSWER_SECONDS = 2.0
 MEMBERS = 3
 _HITS = re.compile(

@@ -11,7 +11,7 @@ from service import ROOT, environment
 from app.node.layout import NodeError
 from app.node.ports import require_free
 
-DEADLINE_SECONDS = 120.0
+DEADLINE_SECONDS = 300.0
 PROCESSES = 2
 
 _PORTS = range(20_000, 30_000)

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
-_SECONDS = 10.0
+_SECONDS = 120.0
 _INTERIM = 200
 
 

@@ -15,7 +15,7 @@ from http.client import HTTPConnection, HTTPException
 
 from http_client import Client, Received, request
 
-DEADLINE_SECONDS = 15.0
+DEADLINE_SECONDS = 120.0
 POSTS = 0.2
 READS = ("/todo", "/v1/todos?limit=5", "/todo?start=10")
 

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from time import perf_counter
 
 import pytest
 from gate import turn_loop
@@ -20,8 +19,8 @@ from app.services.freshness import Level, Source
 pytestmark = pytest.mark.gen_test
 
 READERS = 500
-AT_ONCE_SECONDS = 0.25
-"""Half of a lease: who takes longer has waited for its end."""
+AT_ONCE_SECONDS = 60.0
+"""A tenth of a lease, which is long here: who takes longer has waited for its end."""
 
 OpenBodies = Callable[..., Awaitable[Bodies[str]]]
 Settle = Callable[[RedisStamps], Awaitable[None]]
@@ -97,9 +96,8 @@ async def test_a_load_that_fails_lets_the_other_process_load_at_once(
     database.fail()
     with pytest.raises(Broken):
         await first
-    started = perf_counter()
-    await until(lambda: len(database.loads) == 2)
-    assert perf_counter() - started < AT_ONCE_SECONDS
+    async with asyncio.timeout(AT_ONCE_SECONDS):
+        await until(lambda: len(database.loads) == 2)
     database.end()
     assert await second == "first"
 

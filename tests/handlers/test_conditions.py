@@ -1,7 +1,7 @@
 """Entity tags and preconditions (RFC 9110, sections 8.8.3 and 13)."""
 
 import asyncio
-from time import perf_counter
+from time import thread_time
 
 import pytest
 from tornado.httputil import HTTPHeaders
@@ -211,7 +211,7 @@ async def test_tags_of_several_header_lines_are_one_list():
     ids=["commas", "tags", "leading commas", "gaps"],
 )
 async def test_a_full_header_is_read_in_no_time(value):
-    started = perf_counter()
+    started = thread_time()
     with pytest.raises(RequestProblem):
         parse_tags({"If-Match": value}, "If-Match")
-    assert perf_counter() - started < 0.5
+    assert thread_time() - started < 0.5

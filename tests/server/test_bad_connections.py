@@ -27,7 +27,7 @@ def _reset(client: socket.socket) -> None:
 
 
 async def _until_all_are_closed(server: Server) -> None:
-    async with asyncio.timeout(10.0):
+    async with asyncio.timeout(120.0):
         await server._all_closed.wait()
 
 

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from time import perf_counter
 
 import pytest
+from alarm import Alarm
 
 from app.errors import StorageUnavailable
 from app.services.health import Backend, HealthService
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.gen_test
 answers_unwell = pytest.mark.usefixtures("logged_unwell")
 
 DEADLINE_SECONDS = 0.05
-LONG_SECONDS = 5.0
+LONG_SECONDS = 600.0
 
 Ping = Callable[[], Awaitable[object]]
 
@@ -116,10 +116,10 @@ async def test_strangers_are_told_why_in_words_of_ours_alone(error: Exception, t
 
 @answers_unwell
 async def test_a_silent_backend_is_given_up_after_the_deadline():
-    started = perf_counter()
+    alarm = Alarm(10 * DEADLINE_SECONDS)
     health = await health_of((silent, NEEDED)).check()
-    assert DEADLINE_SECONDS <= health.backends[0].seconds < 10 * DEADLINE_SECONDS
-    assert perf_counter() - started < 10 * DEADLINE_SECONDS
+    assert health.backends[0].seconds >= DEADLINE_SECONDS
+    assert not alarm.has_rung
 
 
 @answers_unwell
@@ -233,8 +233,9 @@ async def test_a_check_that_everybody_has_given_up_ends_by_its_deadline():
     check = asyncio.create_task(health_of((counted.ping, NEEDED)).check())
     await counted.asked.wait()
     check.cancel()
-    async with asyncio.timeout(10 * DEADLINE_SECONDS):
-        await asyncio.gather(*(asyncio.all_tasks() - before), return_exceptions=True)
+    alarm = Alarm(10 * DEADLINE_SECONDS)
+    await asyncio.gather(*(asyncio.all_tasks() - before), return_exceptions=True)
+    assert not alarm.has_rung
     assert counted.ended == 1
 
 

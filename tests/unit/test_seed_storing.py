@@ -35,7 +35,7 @@ def run_seed(insert, todos, *, batch_size=10, progress=lambda stored: None, **op
     async def main():
         seeding = seed(insert, iter(todos), batch_size=batch_size, progress=progress, **options)
         try:
-            return await asyncio.wait_for(seeding, timeout=10)
+            return await asyncio.wait_for(seeding, timeout=120)
         finally:
             assert asyncio.all_tasks() == {asyncio.current_task()}
 
@@ -135,7 +135,7 @@ def test_cancelling_ends_every_batch_before_it_returns(todos):
 
         options = {"batch_size": 10, "progress": ended.append}
         seeding = asyncio.create_task(seed(insert, iter(todos[:100]), **options))
-        await asyncio.wait_for(all_started.wait(), timeout=10)
+        await asyncio.wait_for(all_started.wait(), timeout=120)
         seeding.cancel()
         with pytest.raises(asyncio.CancelledError):
             await seeding
