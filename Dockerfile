@@ -33,7 +33,7 @@ ENV PATH=/opt/todo/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
 # A container's own network: nobody reaches it until somebody publishes the port, or puts others
-# beside it. MongoDB and Redis have to be named when it is run (TODO_MONGO_URI, TODO_REDIS_URL).
+# beside it, and then nobody is served before TODO_ANONYMOUS=write says so. MongoDB and Redis have to be named when it is run (TODO_MONGO_URI, TODO_REDIS_URL).
 ENV TODO_ALLOW_PUBLIC=true \
     TODO_HOST=0.0.0.0 \
     TODO_LOG_FORMAT=json \

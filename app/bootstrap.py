@@ -23,7 +23,7 @@ from app.services.ports import Clock
 from app.services.todos import TodoService
 from app.services.under_stamp import UnderStamp
 from app.services.writing import Creates
-from app.settings import Settings
+from app.settings import Settings, is_loopback
 from app.storage.late_reads import LateReads
 from app.storage.operations import Operations
 from app.storage.todos import MongoTodoRepository
@@ -31,6 +31,7 @@ from handlers import CREATIONS, ROUTES
 from handlers.application import TodoApplication
 from handlers.base import Dependencies
 from handlers.create_shortcut import CreateShortcut
+from handlers.doors import Doors, names_of
 from handlers.openapi import build_document
 from handlers.representation import Representation, decode_representation, encode_representation
 from handlers.shortcut import Shortcut
@@ -158,6 +159,22 @@ def make_health(settings: Settings, repository: MongoTodoRepository, cache: Cach
     return HealthService(backends, deadline_seconds=settings.ready_timeout_seconds)
 
 
+def make_doors(settings: Settings) -> Doors:
+    """Return who is let in without an account."""
+    closed_because = ""
+    if settings.anonymous == "auto":
+        if not is_loopback(settings.host):
+            closed_because = "It listens where others can reach it"
+        elif settings.trusted_networks:
+            closed_because = "It is behind a proxy (trusted_proxies), which others may reach"
+    names = settings.host_names
+    return Doors(
+        closed_because=closed_because,
+        is_local=settings.anonymous == "auto",
+        hosts=None if names is None else names_of(names),
+    )
+
+
 def make_application(
     settings: Settings,
     *,
@@ -179,6 +196,7 @@ def make_application(
         reader=cache.reads,
         shortcut=Shortcut(cache.reads, metrics, retry_after_seconds=settings.retry_after_seconds),
         health=health,
+        doors=make_doors(settings),
         metrics=metrics,
         cache_status=settings.cache_status,
         openapi=build_document(ROUTES),

@@ -126,6 +126,7 @@ def make_server(settings: Settings, application: TodoApplication, metrics: Metri
         options=options,
         ready=application.ready,
         ready_fields=application.ready_fields,
+        may_be_ready=application.may_be_ready,
         refuse=refusals(metrics),
     )
     metrics.watch_server(

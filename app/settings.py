@@ -17,6 +17,8 @@ from app.settings_storage import StorageSettings
 
 __all__ = ["TABLE", "Settings", "SettingsError", "is_loopback"]
 
+_HOST_NAME = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
+
 # 0 would acknowledge writes that no server has seen; a replica set has 50 members at most:
 # https://www.mongodb.com/docs/manual/reference/limits/
 WRITE_CONCERN = re.compile("majority|[1-9]|[1-4][0-9]|50")
@@ -50,6 +52,19 @@ class Settings(HttpSettings, StorageSettings):
         group="Listening",
         help="listen on an address that other machines can reach",
         reason="Without authentication whoever reaches the service can read and change every todo.",
+    )
+    anonymous: str = setting(
+        "auto",
+        group="Listening",
+        help="who is served without an account: auto is this machine, write is whoever comes",
+        choices=("auto", "write"),
+        reason="Nobody has an account yet; auto serves nobody where others can reach the service.",
+    )
+    hosts: str = setting(
+        "loopback",
+        group="Listening",
+        help="names in Host that are served: loopback, any, or more names with commas between them",
+        reason="A page whose name is made to lead to this machine (DNS rebinding) could read all.",
     )
     trusted_proxies: str = setting(
         "none",
@@ -159,6 +174,7 @@ class Settings(HttpSettings, StorageSettings):
         self._check_write_concern()
         self._check_host()
         self.trusted_networks  # noqa: B018 - so that a wrong one is found now.
+        self.host_names  # noqa: B018 - likewise.
 
     @property
     def trusted_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
@@ -172,6 +188,20 @@ class Settings(HttpSettings, StorageSettings):
             raise TABLE["trusted_proxies"].error(
                 f"must be none, or networks with commas between them: {redact(str(error))}"
             ) from None
+
+    @property
+    def host_names(self) -> tuple[str, ...] | None:
+        """The names of `hosts` beside those of loopback; None where any is served."""
+        if self.hosts in ("loopback", "any"):
+            return () if self.hosts == "loopback" else None
+        names = tuple(name.strip() for name in self.hosts.split(","))
+        for name in names:
+            if not _HOST_NAME.fullmatch(name):
+                raise TABLE["hosts"].error(
+                    f"must be loopback, any, or names without ports and commas between them "
+                    f"(todo.example.org, 192.0.2.1, [2001:db8::1]), not {name!r}"
+                )
+        return names
 
     def _check_write_concern(self) -> None:
         if not WRITE_CONCERN.fullmatch(self.mongo_write_concern):

@@ -16,7 +16,7 @@ PACE_SECONDS = 0.05
 """Between two bytes of a client that trickles."""
 
 _SPARE_DESCRIPTORS = 500
-_TRICKLED = b"GET / HTTP/1.1\r\nHost: example\r\nX-Trickle: "
+_TRICKLED = b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Trickle: "
 
 
 def raise_descriptor_limit() -> int:
@@ -28,7 +28,7 @@ def raise_descriptor_limit() -> int:
 
 def request(target: str) -> bytes:
     """Return a GET request."""
-    return f"GET {target} HTTP/1.1\r\nHost: example\r\n\r\n".encode()
+    return f"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
 
 
 @contextmanager

@@ -41,7 +41,7 @@ HEAD_SECONDS = 3.0
 GROUPS = int(HEAD_SECONDS / PACE_SECONDS)
 """Heads begin one group after the other, so that they are not all cut off at once."""
 
-BEGUN_HEAD = b"GET / HTTP/1.1\r\nHost: example\r\nX-Trickle: "
+BEGUN_HEAD = b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Trickle: "
 
 PAIRS = 5
 SETTLE_SECONDS = 4.0

@@ -9,6 +9,7 @@ from app.httpserver import Later, ReadyRequest
 from handlers.asked import READY_FIELDS
 from handlers.base import BaseHandler, Dependencies, Route
 from handlers.create_shortcut import CreateShortcut
+from handlers.doors import Get
 from handlers.recording import Answered, record_requests
 from handlers.reference import NotFoundHandler
 
@@ -40,6 +41,11 @@ class TodoApplication(Application):
         self._metrics = dependencies.metrics
         self.shortcut = dependencies.shortcut
         self._create = create
+        self._doors = dependencies.doors
+
+    def may_be_ready(self, method: str, get: Get) -> bool:
+        """Keep from `ready` who may not be let in; see `app.httpserver.MayBeReady`."""
+        return self._doors.judge(method, get, None) is None
 
     def ready(self, request: ReadyRequest) -> Later | None:
         """Answer without a RequestHandler; see `app.httpserver.Ready`."""

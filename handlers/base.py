@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -16,6 +16,7 @@ from app.services.freshness import Reader, Source
 from app.services.health import HealthService
 from app.services.todos import TodoService
 from handlers.creating import Creation
+from handlers.doors import Doors
 from handlers.operation import JSON, Operation, operation_of
 from handlers.problems import PROBLEM_JSON, RequestProblem, problem_of
 from handlers.recording import log_if_fault
@@ -32,6 +33,7 @@ class Dependencies(Struct, frozen=True, kw_only=True):
 
     todos: TodoService
     health: HealthService
+    doors: Doors
     metrics: Metrics
     reader: Reader[Representation]
     shortcut: Shortcut
@@ -65,6 +67,10 @@ class Route(Struct, frozen=True):
 class BaseHandler(RequestHandler):
     """Base of all handlers; see `Dependencies` for what it is given."""
 
+    is_guarded: ClassVar[bool] = True
+    """Who is not let in (`handlers.doors`) is not answered. False for what tells nothing of todos
+    and is asked for by others: monitoring, and what a refusal links to."""
+
     def initialize(self, *, route: str, dependencies: Dependencies) -> None:
         """Take what the route was set up with; called by Tornado for each request."""
         self.route = route
@@ -88,8 +94,15 @@ class BaseHandler(RequestHandler):
             self.set_header(name, value)
 
     def prepare(self) -> Awaitable[None] | None:
-        """Let what is logged from here on carry the request's id."""
+        """Let what is logged from here on carry the request's id; refuse who is not let in."""
         log.request_id.set(self.request_id)
+        if self.is_guarded:
+            request = self.request
+            refusal = self.dependencies.doors.judge(
+                request.method or "", request.headers.get, request.protocol
+            )
+            if refusal is not None:
+                raise refusal
         return None
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:

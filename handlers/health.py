@@ -48,6 +48,8 @@ class Version(Struct, frozen=True):
 class LiveHandler(BaseHandler):
     """Whether the process turns, at ``/livez``: no I/O, so a dead backend never restarts it."""
 
+    is_guarded = False
+
     @operation(
         Operation(
             summary="Tell that the process is alive.",
@@ -62,6 +64,8 @@ class LiveHandler(BaseHandler):
 
 class ReadyHandler(BaseHandler):
     """Whether requests should be sent here, at ``/readyz``."""
+
+    is_guarded = False
 
     @operation(
         Operation(
@@ -90,6 +94,8 @@ class ReadyHandler(BaseHandler):
 
 class MetricsHandler(BaseHandler):
     """The metrics, at ``/metrics``."""
+
+    is_guarded = False
 
     @operation(
         Operation(

@@ -8,6 +8,7 @@ import msgspec
 
 from app import __version__
 from handlers.base import BaseHandler, Route
+from handlers.doors import SAFE_METHODS
 from handlers.operation import ANYWHERE, Operation, operation_of
 from handlers.problems import PROBLEMS, Problem
 
@@ -68,7 +69,7 @@ def _path_item(route: Route) -> dict[str, Any]:
         "summary": "Tell which methods and media types this address takes.",
         "responses": {
             "204": _answer("The methods.", ("Allow",)),
-            **_problems("OPTIONS", ANYWHERE),
+            **_problems("OPTIONS", (*ANYWHERE, *_refusals("OPTIONS", route.handler))),
         },
     }
     names = re.findall(r"\{(\w+)\}", route.template)
@@ -95,7 +96,10 @@ def _operation(route: Route, method: str, described: Operation) -> dict[str, Any
     result: dict[str, Any] = {
         "operationId": _operation_id(method, route.template),
         "summary": described.summary,
-        "responses": {**_problems(method, described.problem_codes()), **answers},
+        "responses": {
+            **_problems(method, (*described.problem_codes(), *_refusals(method, route.handler))),
+            **answers,
+        },
     }
     parameters = [*_query_parameters(described), *_condition_parameters(described)]
     if parameters:
@@ -107,6 +111,12 @@ def _operation(route: Route, method: str, described: Operation) -> dict[str, Any
             "content": {media: {"schema": schema} for media in described.body.media_types},
         }
     return result
+
+
+def _refusals(method: str, handler: type[BaseHandler]) -> tuple[str, ...]:
+    if not handler.is_guarded:
+        return ()
+    return ("local-only",) if method in SAFE_METHODS else ("local-only", "cross-origin")
 
 
 def _operation_id(method: str, template: str) -> str:

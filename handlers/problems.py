@@ -46,6 +46,19 @@ PROBLEMS: Mapping[str, ProblemType] = {
     "malformed-json": ProblemType(
         400, "Malformed JSON", "Send one JSON document in UTF-8, without repeated names or NaN."
     ),
+    "local-only": ProblemType(
+        403,
+        "Local only",
+        "There are no accounts yet, so by default this machine alone is served, under its own "
+        "names. `detail` says by what your request looks like another's, and which setting lets "
+        "it in.",
+    ),
+    "cross-origin": ProblemType(
+        403,
+        "Cross-origin",
+        "A page of another origin may not change todos. Programs send neither `Origin` nor "
+        "`Sec-Fetch-Site`.",
+    ),
     "not-found": ProblemType(
         404, "Not found", "Nothing has this address. `/openapi.json` lists those that exist."
     ),

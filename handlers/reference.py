@@ -31,6 +31,8 @@ class OpenApiHandler(BaseHandler):
 class ProblemHandler(BaseHandler):
     """What a problem means, at the address that is its type."""
 
+    is_guarded = False
+
     @operation(
         Operation(
             summary="Explain a kind of problem.",
@@ -49,6 +51,8 @@ class ProblemHandler(BaseHandler):
 
 class NotFoundHandler(BaseHandler):
     """Every address that has no route, and ``*``, which stands for all of them."""
+
+    is_guarded = False
 
     def prepare(self) -> Awaitable[None] | None:
         """Answer that nothing is here."""

@@ -19,7 +19,10 @@ OK, NOT_MODIFIED = HTTPStatus.OK, HTTPStatus.NOT_MODIFIED
 
 ALWAYS: Mapping[str, str] = MappingProxyType({
     "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": (
+        "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 })  # fmt: skip

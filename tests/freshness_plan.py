@@ -198,7 +198,7 @@ class Plan:
         *,
         body: bytes = b"",
     ) -> Ask:
-        fields = "Host: todo\r\n"
+        fields = "Host: localhost\r\n"
         known = None
         if method == "GET" and target in self._remembered and self._random.random() < 0.2:
             tag, _, known = self._remembered[target]

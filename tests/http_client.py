@@ -18,7 +18,7 @@ def request(
     target: str, *fields: str, method: str = "GET", body: bytes = b"", version: str = "1.1"
 ) -> bytes:
     """Return a request as bytes; Host is added, and Content-Length where there is a body."""
-    lines = [f"{method} {target} HTTP/{version}", "Host: example", *fields]
+    lines = [f"{method} {target} HTTP/{version}", "Host: localhost", *fields]
     if body:
         lines.append(f"Content-Length: {len(body)}")
     return "\r\n".join([*lines, "", ""]).encode() + body

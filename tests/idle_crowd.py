@@ -11,7 +11,7 @@ from typing import cast
 
 import uvloop
 
-_REQUEST = b"GET /todo HTTP/1.1\r\nHost: example\r\n\r\n"
+_REQUEST = b"GET /todo HTTP/1.1\r\nHost: localhost\r\n\r\n"
 _AT_ONCE = 50
 _AGAIN_SECONDS = 1.0
 

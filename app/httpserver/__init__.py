@@ -60,7 +60,7 @@ deadlines.
 
 from app.httpserver.answer import Answer, Ready, Refuse, plain_refusal
 from app.httpserver.context import Context
-from app.httpserver.framing import ReadyRequest
+from app.httpserver.framing import MayBeReady, ReadyRequest
 from app.httpserver.later import Later
 from app.httpserver.options import METHODS, Options
 from app.httpserver.refusal import Refusal
@@ -71,6 +71,7 @@ __all__ = [
     "Answer",
     "Context",
     "Later",
+    "MayBeReady",
     "Options",
     "Ready",
     "ReadyRequest",

@@ -7,7 +7,7 @@ refused, never repaired (RFC 9112, section 11.2).
 
 import re
 import sys
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from http import HTTPStatus
 from ipaddress import IPv6Address
@@ -107,13 +107,28 @@ class RequestHead:
         return self.is_chunked or self.content_length > 0
 
 
-def understand(raw: RawHead, options: Options, ready_fields: tuple[str, ...]) -> RequestHead:
+MayBeReady = Callable[[str, Callable[[str], str | None]], bool]
+"""Tells whether the ready function may be asked about a request; otherwise it is the application's.
+
+It is given the method and a function from a field's lower-case name to its value, None where it is
+missing. What it says must follow from these alone: it is asked once about equal heads. So it can
+look at fields in which requests differ that shall have one answer.
+"""
+
+
+def understand(
+    raw: RawHead,
+    options: Options,
+    ready_fields: tuple[str, ...],
+    may_be_ready: MayBeReady | None = None,
+) -> RequestHead:
     """Return what a head means.
 
     Args:
         raw: the head as it was read.
         options: the methods that reach the application.
         ready_fields: the lower-case names of the fields that the ready function asks for.
+        may_be_ready: what keeps a request from the ready function, beside `UNUSUAL` fields.
 
     Raises:
         Refusal: it is ambiguous or invalid (400), has a method that nobody serves (405, 501),
@@ -139,7 +154,11 @@ def understand(raw: RawHead, options: Options, ready_fields: tuple[str, ...]) ->
     connection = list_members(fields["connection"]) if "connection" in fields else ()
     keep_alive = _keep_alive(raw.version, connection)
     ready_request = None
-    if raw.version == "HTTP/1.1" and _may_be_ready(raw.method, fields, content_length, options):
+    if (
+        raw.version == "HTTP/1.1"
+        and _may_be_ready(raw.method, fields, content_length, options)
+        and (may_be_ready is None or may_be_ready(raw.method, fields.get))
+    ):
         ready_request = ReadyRequest(raw.method, target, tuple(map(fields.get, ready_fields)))
     return RequestHead(
         start_line=RequestStartLine(raw.method, target, raw.version),

@@ -2,7 +2,7 @@
 
 from tornado.httputil import RequestStartLine
 
-from app.httpserver.framing import RequestHead, understand
+from app.httpserver.framing import MayBeReady, RequestHead, understand
 from app.httpserver.head import HeadReader, RawHead, read_whole
 from app.httpserver.options import Options
 from app.httpserver.refusal import Refusal
@@ -17,10 +17,16 @@ class Heads:
     stale. Refused heads are not remembered.
     """
 
-    __slots__ = ("_ready_fields", "_remembered", "get", "options")
+    __slots__ = ("_may_be_ready", "_ready_fields", "_remembered", "get", "options")
 
-    def __init__(self, options: Options, ready_fields: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        options: Options,
+        ready_fields: tuple[str, ...],
+        may_be_ready: MayBeReady | None = None,
+    ) -> None:
         self.options = options
+        self._may_be_ready = may_be_ready
         self._ready_fields = ready_fields
         self._remembered: dict[bytes, RequestHead] = {}
         self.get = self._remembered.get
@@ -45,7 +51,7 @@ class Heads:
     def understand(self, raw: RawHead) -> RequestHead:
         """Return what a head means; see `framing.understand`."""
         try:
-            return understand(raw, self.options, self._ready_fields)
+            return understand(raw, self.options, self._ready_fields, self._may_be_ready)
         except Refusal as refusal:
             refusal.start_line = RequestStartLine(raw.method, raw.target, raw.version)
             raise

@@ -22,6 +22,7 @@ from app.httpserver.channel import Channel
 from app.httpserver.clock import Clock
 from app.httpserver.connection import Connection
 from app.httpserver.context import Context, is_trusted, peer_context
+from app.httpserver.framing import MayBeReady
 from app.httpserver.heads import Heads
 from app.httpserver.later import Later
 from app.httpserver.listener import Listener
@@ -88,6 +89,7 @@ class Server:
         options: Options | None = None,
         ready: Ready | None = None,
         ready_fields: tuple[str, ...] = (),
+        may_be_ready: MayBeReady | None = None,
         refuse: Refuse = plain_refusal,
         ssl_options: ssl.SSLContext | dict[str, Any] | None = None,
     ) -> None:
@@ -98,6 +100,8 @@ class Server:
             options: the limits.
             ready: asked first about every plain GET, HEAD and POST, see `Ready`; None asks nobody.
             ready_fields: the header fields that ``ready`` looks at.
+            may_be_ready: tells by its head whether ``ready`` may be asked about a request; see
+                `MayBeReady`.
             refuse: renders what the server answers itself; also the place to count and log it.
             ssl_options: with them the server speaks TLS; a dictionary is taken as by
                 `tornado.netutil.ssl_options_to_context`.
@@ -116,7 +120,7 @@ class Server:
         # no file descriptor left. It need not run yet, as with Tornado's own server.
         IOLoop.current()
         self.loop = asyncio.get_event_loop()
-        self.heads = Heads(self.options, tuple(name.lower() for name in ready_fields))
+        self.heads = Heads(self.options, tuple(name.lower() for name in ready_fields), may_be_ready)
         self.clock = Clock(monotonic=self.loop.time)
         self.turns = Turns(self.loop)
         # A future that is done, for writes that nobody has to wait for.

@@ -18,7 +18,7 @@ _MACHINE = "machine.conf"
 _CERTIFICATE, _KEY = "certificate.pem", "certificate.key"
 _CERTIFICATE_DAYS = 365
 
-_LISTEN = re.compile(r"^listen (\d+) ", re.MULTILINE)
+_LISTEN = re.compile(r"^listen 127\.0\.0\.1:\d+ ", re.MULTILINE)
 _ANY_LISTEN = re.compile(r"^ *(listen .*)$", re.MULTILINE)
 _HTTPS_PORT = re.compile(r"^set \$https_port :\d+;", re.MULTILINE)
 _SERVERS = re.compile(

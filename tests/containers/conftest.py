@@ -103,6 +103,7 @@ def start_installed(
 ) -> Iterator[Callable[..., Running]]:
     started: list[subprocess.Popen[str]] = []
     of_the_test = {
+        "TODO_ANONYMOUS": "write",
         "TODO_PORT": "0",
         "TODO_MONGO_URI": mongo_uri,
         "TODO_REDIS_URL": servers.redis_url,

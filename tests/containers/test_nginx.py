@@ -113,11 +113,9 @@ def test_the_published_ports_are_those_it_listens_on(compose: Compose) -> None:
     assert published == set(PORTS)
 
 
-@pytest.mark.parametrize(
-    "name", ["nginx/listen_http", "nginx/listen_redirect", "container-listen-https"]
-)
+@pytest.mark.parametrize("name", ["http", "redirect", "https"])
 def test_it_listens_on_all_addresses_of_its_container(name: str) -> None:
-    text = (ROOT / f"conf/{name}.conf").read_text(encoding="utf-8")
+    text = (ROOT / f"conf/container-listen-{name}.conf").read_text(encoding="utf-8")
     (address,) = re.findall(r"(?m)^listen (\S+) ", text)
     assert address in PORTS
 

@@ -18,7 +18,7 @@ from handlers.representation import Representation
 pytestmark = [pytest.mark.gen_test, pytest.mark.usefixtures("settled")]
 
 UNKNOWN = "/v1/todos/0123456789abcdef01234567"
-LAST = b"GET /index HTTP/1.1\r\nHost: x\r\nX-Request-Id: last\r\nConnection: close\r\n\r\n"
+LAST = b"GET /index HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: last\r\nConnection: close\r\n\r\n"
 """Ends the connection, and shows that nothing stands between two answers."""
 
 CACHED = {
@@ -64,7 +64,7 @@ async def fill(api: Api) -> dict[str, str]:
 
 
 def request(method: str, target: str, *fields: str) -> bytes:
-    return "\r\n".join([f"{method} {target} HTTP/1.1", "Host: x", *fields, "", ""]).encode()
+    return "\r\n".join([f"{method} {target} HTTP/1.1", "Host: localhost", *fields, "", ""]).encode()
 
 
 async def exchange(api: Api, method: str, target: str, *fields: str) -> bytes:

@@ -50,7 +50,7 @@ REFUSED = {
 
 def post(target: str, media_type: str, body: bytes, *fields: str) -> bytes:
     lines = [
-        *(f"POST {target} HTTP/1.1", "Host: x", f"Content-Type: {media_type}"),
+        *(f"POST {target} HTTP/1.1", "Host: localhost", f"Content-Type: {media_type}"),
         *(f"Content-Length: {len(body)}", "Connection: close", *fields),
     ]
     return "\r\n".join([*lines, "", ""]).encode() + body

@@ -17,7 +17,7 @@ def padded(length):
     return json.dumps({"content": "a"}).encode().ljust(length)
 
 
-HEAD = b"POST /v1/todos HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+HEAD = b"POST /v1/todos HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 
 
 async def test_a_body_at_the_limit_is_read(api, settings):
@@ -53,7 +53,7 @@ async def test_a_body_declared_above_the_limit_is_413_before_it_is_sent(
 ):
     method = "PATCH" if target.endswith(UNKNOWN_ID) else "POST" if "todo" in target else "GET"
     length = settings.max_body_bytes + excess
-    head = f"{method} {target} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n"
+    head = f"{method} {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n"
     answer = await api.send(head.encode())
     assert (answer.status, answer.headers["Connection"]) == (413, "close")
 
@@ -71,7 +71,7 @@ async def test_a_body_that_turns_out_above_the_limit_is_413_and_stores_nothing(a
 @pytest.mark.parametrize("method", ["TRACE", "CONNECT"])
 async def test_a_method_that_is_for_proxies_is_405_everywhere(api, method):
     for target in ("/todo", "/nowhere"):
-        answer = await api.send(f"{method} {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        answer = await api.send(f"{method} {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         assert answer.status == 405
 
 
@@ -94,26 +94,26 @@ async def test_a_refused_request_has_one_line_in_the_access_log(api, access_line
 
 REFUSED = {
     "no host": (b"GET / HTTP/1.1\r\n\r\n", "malformed-request"),
-    "a bare line feed": (b"GET / HTTP/1.1\nHost: x\n\n", "malformed-request"),
+    "a bare line feed": (b"GET / HTTP/1.1\nHost: localhost\n\n", "malformed-request"),
     "too many parameters": (
-        b"GET /v1/todos?" + b"a&" * 1001 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /v1/todos?" + b"a&" * 1001 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
         "malformed-request",
     ),
     "a long line": (
-        b"GET /" + b"a" * 8192 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /" + b"a" * 8192 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
         "uri-too-long",
     ),
     "an expectation": (
-        b"GET / HTTP/1.1\r\nHost: x\r\nExpect: more\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nExpect: more\r\n\r\n",
         "expectation-failed",
     ),
     "a long field": (
-        b"GET / HTTP/1.1\r\nHost: x\r\nCookie: " + b"a" * 8192 + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nCookie: " + b"a" * 8192 + b"\r\n\r\n",
         "header-fields-too-large",
     ),
-    "a method": (b"BREW / HTTP/1.1\r\nHost: x\r\n\r\n", "not-implemented"),
+    "a method": (b"BREW / HTTP/1.1\r\nHost: localhost\r\n\r\n", "not-implemented"),
     "a coding": (
-        b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip\r\n\r\n",
         "not-implemented",
     ),
     "a version": (b"PRI * HTTP/2.0\r\n\r\n", "http-version-not-supported"),

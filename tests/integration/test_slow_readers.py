@@ -68,7 +68,9 @@ class Serving:
         await asyncio.get_running_loop().sock_connect(connection, self._address)
         reader, writer = await asyncio.open_connection(sock=connection, limit=BUFFER_BYTES)
         try:
-            writer.write(f"GET /v1/todos?limit={TODOS} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            writer.write(
+                f"GET /v1/todos?limit={TODOS} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+            )
             assert await reader.readexactly(15) == b"HTTP/1.1 200 OK"
             yield reader
         finally:

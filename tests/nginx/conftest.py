@@ -23,6 +23,7 @@ from service import Service
 from app.embedded import EmbeddedServers
 
 Edits = Mapping[str, Mapping[str, str]]
+NODE = ("--trusted-proxies=127.0.0.1", "--anonymous=write")
 ONE_WORKER: Edits = {"nginx.conf": {"worker_processes auto;": "worker_processes 1;"}}
 
 
@@ -30,7 +31,7 @@ ONE_WORKER: Edits = {"nginx.conf": {"worker_processes auto;": "worker_processes 
 def services(servers: EmbeddedServers) -> Iterator[list[Service]]:
     name = f"test_{uuid4().hex}"
     uri = servers.mongo_uri.replace("/todo?", f"/{name}?")
-    flags = ("--port=0", "--trusted-proxies=127.0.0.1", f"--mongo-uri={uri}")
+    flags = ("--port=0", *NODE, f"--mongo-uri={uri}")
     started = [Service(*flags, f"--redis-url={servers.redis_url}") for _ in range(2)]
     try:
         for service in started:

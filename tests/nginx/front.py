@@ -17,6 +17,7 @@ from service import DEADLINE_SECONDS, Answer
 from tornado.testing import bind_unused_port
 
 from app.node.nginx import Ports, make_certificate, write_configuration
+from handlers.representation import ALWAYS
 
 T = TypeVar("T")
 
@@ -232,7 +233,8 @@ def check_problem(answer: Answer, status: int, *, kind: str = "about:blank") -> 
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
-    assert answer.headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert answer.headers["Content-Security-Policy"] == ALWAYS["Content-Security-Policy"]
+    assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
     assert answer.headers["Referrer-Policy"] == "no-referrer"
     assert len(answer.headers.get_all("X-Request-Id", [])) == 1
     problem: dict[str, Any] = answer.json()

@@ -115,6 +115,13 @@ def test_a_node_is_for_its_own_machine_alone(tmp_path: Path) -> None:
     assert "set $https_port :18443;" in (tmp_path / "listen_redirect.conf").read_text()
 
 
+@pytest.mark.parametrize("name", ["http", "https", "redirect"])
+def test_the_files_as_they_stand_are_for_their_own_machine_alone(name: str) -> None:
+    text = (ROOT / f"conf/nginx/listen_{name}.conf").read_text()
+    (address,) = re.findall(r"(?m)^ *listen (\S+) ", text)
+    assert address.startswith("127.0.0.1:")
+
+
 def test_brotli_is_on_where_the_modules_are(tmp_path: Path) -> None:
     write(tmp_path)
     text = "".join(file.read_text() for file in sorted(tmp_path.iterdir()))

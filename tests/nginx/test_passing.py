@@ -106,10 +106,10 @@ def test_what_clients_say_of_themselves_is_overwritten(fronted: Front, upstream:
     fronted.call("GET", "/", headers={**SPOOFED, "Host": "todo.example:80"}, source=STRANGER)
     fields = upstream.taken[0].fields()
     assert fields == {
-        "host": "todo.example",
+        "host": "todo.example:80",
         "x-forwarded-for": STRANGER,
         "x-forwarded-proto": "http",
-        "x-forwarded-host": "todo.example",
+        "x-forwarded-host": "todo.example:80",
         "x-forwarded-port": str(fronted.ports.http),
         "x-real-ip": STRANGER,
         "accept-encoding": "identity",
@@ -170,7 +170,7 @@ def test_errors_of_the_service_pass_untouched(fronted: Front, upstream: Upstream
 
 
 def test_pipelined_requests_are_answered_in_their_order(front: Front) -> None:
-    one = b"GET /%s HTTP/1.1\r\nHost: a\r\n\r\n"
+    one = b"GET /%s HTTP/1.1\r\nHost: localhost\r\n\r\n"
     with closing(front.connect()) as connection:
         connection.sendall(one % b"index" + one % b"nowhere" + one % b"livez")
         # HTTPResponse reads ahead, so the answers are taken from one stream.
@@ -180,9 +180,27 @@ def test_pipelined_requests_are_answered_in_their_order(front: Front) -> None:
     assert re.findall(rb"HTTP/1.1 (\d+) ", data) == [b"200", b"404", b"200"]
 
 
-def test_any_host_is_served(front: Front) -> None:
-    for host in ("todo.example", "127.0.0.1", "[::1]:80"):
-        assert front.call("GET", "/index", headers={"Host": host}).status == 200
+def test_a_host_that_is_not_ours_is_refused_by_the_service(front: Front) -> None:
+    for host in ("localhost", "127.0.0.1", "[::1]:80"):
+        assert front.call("GET", "/v1/todos", headers={"Host": host}).status == 200
+    refused = front.call("GET", "/v1/todos", headers={"Host": "rebind.evil.example:8080"})
+    assert refused.status == 403
+    assert refused.json()["type"] == "/problems/local-only"
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_page_of_ours_may_change_todos_and_another_may_not(front: Front, *, tls: bool) -> None:
+    host = f"localhost:{front.ports.tls if tls else front.ports.http}"
+    scheme = "https" if tls else "http"
+    for origin, status in (
+        *((f"{scheme}://{host}", 201), (f"{scheme}://localhost", 403)),
+        *(("https://evil.example", 403), ("null", 403)),
+    ):
+        headers = {"Host": host, "Origin": origin}
+        todo = {"content": "from a page"}
+        answer = front.call("POST", "/v1/todos", headers=headers, json_body=todo, tls=tls)
+        assert answer.status == status, origin
+        assert status == 201 or answer.json()["type"] == "/problems/cross-origin"
 
 
 def test_a_client_of_http_1_0_without_a_host_is_served(front: Front) -> None:

@@ -72,7 +72,7 @@ def test_a_problem_answers_head_without_its_body(front: Front) -> None:
 
 def test_a_problem_keeps_the_connection_and_the_next_request_is_served(front: Front) -> None:
     one = b"GET /static/none HTTP/1.1\r\nHost: a\r\n\r\n"
-    two = b"GET /index HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+    two = b"GET /index HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     with front.connect() as connection:
         connection.sendall(one + two)
         data = b""
