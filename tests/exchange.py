@@ -28,7 +28,7 @@ class Request:
     chunked: bool = False
 
     def encode(self) -> bytes:
-        lines = [f"{self.method} {self.target} HTTP/1.1", "Host: x", "Connection: close"]
+        lines = [f"{self.method} {self.target} HTTP/1.1", "Host: localhost", "Connection: close"]
         lines += [f"{name}: {value}" for name, value in self.headers]
         body = self.body
         if self.chunked:

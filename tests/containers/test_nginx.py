@@ -25,7 +25,7 @@ _ATTEMPTS = 5
 @pytest.fixture(scope="module")
 def app_ports(servers: EmbeddedServers) -> Iterator[dict[str, int]]:
     flags = ("--port=0", f"--mongo-uri={servers.mongo_uri}", f"--redis-url={servers.redis_url}")
-    services = {name: Service(*flags) for name in PROCESSES}
+    services = {name: Service(*flags, "--anonymous=write") for name in PROCESSES}
     try:
         for service in services.values():
             service.wait_for_banner()

@@ -104,6 +104,13 @@ def test_a_public_address_is_allowed_with_the_flag(host):
     assert load_settings({"host": host, "allow_public": "true"}, {}, None).settings.host == host
 
 
+@pytest.mark.parametrize(
+    "hosts", ["", "todo.example.org:8000", "http://todo.example.org", "a,,b", "::1", "a b", "*"]
+)
+def test_hosts_are_names_without_ports(hosts):
+    assert error_of("hosts", hosts).startswith("hosts must ")
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost", "LOCALHOST"])
 def test_loopback_needs_no_flag(host):
     assert load_settings({"host": host}, {}, None).settings.host == host
