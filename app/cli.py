@@ -19,6 +19,7 @@ from app.data_commands import DATA_COMMANDS
 from app.embedded import EmbeddedServersError
 from app.errors import StorageRefused, StorageUnavailable, StorageUnusable
 from app.node.layout import NodeError
+from app.program import NAME
 from app.settings import Settings, SettingsError
 from app.settings_row import redact
 from app.settings_sources import (
@@ -26,6 +27,10 @@ from app.settings_sources import (
     add_flags,
     unknown,
 )
+from app.standard_streams import OutputError, ReaderLeft, finish, tell
+
+Command = Callable[[Sequence[str]], int]
+"""Takes the arguments after its name and returns the exit code."""
 
 _FAILED = 1
 _USED_WRONGLY = 2
@@ -37,12 +42,12 @@ _THREADS_SECONDS = 1.0
 _DESCRIPTION = """\
 Serve todos over HTTP from MongoDB. Without --mongo-uri and --redis-url, private
 servers are started that keep their data in --data-dir."""
-_OTHER_COMMANDS = """\
+_OTHER_COMMANDS = f"""\
 other commands:
-  run.py seed --count N    store N made-up todos (run.py seed --help)
-  run.py export            write every todo, a line of JSON for each
-  run.py statistics        say how many todos there are
-  run.py up                start nginx, a process of the service for each core, MongoDB and Redis;
+  {NAME} seed --count N    store N made-up todos ({NAME} seed --help)
+  {NAME} export            write every todo, a line of JSON for each
+  {NAME} statistics        say how many todos there are
+  {NAME} up                start nginx, a process of the service for each core, MongoDB and Redis;
                            then: status, restart, scale N, logs, down"""
 
 
@@ -62,24 +67,35 @@ def main(given: Sequence[str]) -> int:
     """Run a command and return its exit code: 2 if it was given wrongly, 1 if it failed."""
     try:
         command, arguments = _split(given)
-        return command(arguments)
+        code = _until_it_exits(command, arguments)
+        finish()
     except SettingsError as error:
-        print(f"run.py: {error}", file=sys.stderr)
+        tell(f"{NAME}: {error}", sys.stderr)
         return _USED_WRONGLY
+    except ReaderLeft:
+        return _FAILED
     except (
         *(CommandError, EmbeddedServersError, NodeError),
-        *(StorageUnusable, StorageRefused),
+        *(OutputError, StorageUnusable, StorageRefused),
     ) as error:
-        print(f"run.py: {error}", file=sys.stderr)
+        tell(f"{NAME}: {error}", sys.stderr)
         return _FAILED
     except StorageUnavailable as error:
-        print(f"run.py: MongoDB does not answer: {error.__cause__ or error}", file=sys.stderr)
+        tell(f"{NAME}: MongoDB does not answer: {error.__cause__ or error}", sys.stderr)
         return _FAILED
     except KeyboardInterrupt:
         return _INTERRUPTED
+    return code
 
 
-def _split(given: Sequence[str]) -> tuple[Callable[[Sequence[str]], int], Sequence[str]]:
+def _until_it_exits(command: Command, arguments: Sequence[str]) -> int:
+    try:
+        return command(arguments)
+    except SystemExit as ended:  # argparse, which has said why: --help, or a wrong flag.
+        return int(ended.code or 0)
+
+
+def _split(given: Sequence[str]) -> tuple[Command, Sequence[str]]:
     if not given or given[0].startswith("-"):
         return _serve, given
     if given[0] not in _COMMANDS:
@@ -89,7 +105,7 @@ def _split(given: Sequence[str]) -> tuple[Callable[[Sequence[str]], int], Sequen
 
 def _serve(arguments: Sequence[str]) -> int:
     parser = SettingsParser(
-        prog="run.py",
+        prog=NAME,
         description=_DESCRIPTION,
         epilog=_OTHER_COMMANDS,
         formatter_class=RawDescriptionHelpFormatter,
@@ -108,7 +124,7 @@ def _serve(arguments: Sequence[str]) -> int:
             banner = _banner(settings, sockets[0], backends)
             if not found_mongo:
                 banner.append("  MongoDB has not answered yet: 503 until it does")
-            print("\n".join(banner), flush=True)
+            tell("\n".join(banner))
 
         run_on_loop(
             serve(
@@ -160,6 +176,15 @@ def _banner(settings: Settings, listening: socket.socket, backends: Backends) ->
     return lines
 
 
+def _help(arguments: Sequence[str]) -> int:
+    command, _ = _split(arguments[:1])
+    return command(["--help"])
+
+
+def _version(_arguments: Sequence[str]) -> int:
+    return _serve(["--version"])
+
+
 def _on_node(name: str, arguments: Sequence[str]) -> int:
     try:
         # Supervisor is needed for nothing else.
@@ -175,8 +200,10 @@ def _on_node(name: str, arguments: Sequence[str]) -> int:
 
 
 _NODE_COMMANDS = ("up", "status", "restart", "scale", "logs", "down")
-_COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {
+_COMMANDS: Mapping[str, Command] = {
     "serve": _serve,
+    "help": _help,
+    "version": _version,
     **DATA_COMMANDS,
     **{name: partial(_on_node, name) for name in _NODE_COMMANDS},
 }

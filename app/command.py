@@ -15,6 +15,7 @@ from app.log import configure_logging
 from app.settings import Settings
 from app.settings_row import redact
 from app.settings_sources import given_flags, load_settings, render_settings
+from app.standard_streams import show
 
 try:
     from uvloop import run as run_on_loop
@@ -34,6 +35,10 @@ __all__ = [
 
 
 log = logging.getLogger(__name__)
+
+_MULTIPROCESS = ("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir")
+"""With these the Prometheus client keeps all numbers in files of a directory, which may be missing.
+https://prometheus.github.io/client_python/multiprocess/"""
 
 
 class CommandError(Exception):
@@ -64,7 +69,7 @@ def settings_of(given: Namespace) -> Settings | None:
     for sentence in loaded.ignored:
         log.warning("%s", sentence)
     if given.show_settings:
-        print(render_settings(loaded))
+        show(render_settings(loaded))
         return None
     return settings
 
@@ -72,7 +77,7 @@ def settings_of(given: Namespace) -> Settings | None:
 @contextmanager
 def backends_of(settings: Settings) -> Iterator[Backends]:
     """Give the servers of the user's choice; those embedded live at least as long as the body."""
-    _size_motor(settings)
+    _prepare_imports(settings)
     own_mongo = settings.mongo_uri != "embedded"
     own_redis = settings.redis_url != "embedded"
     redis_url = None if settings.redis_url == "none" else settings.redis_url
@@ -119,9 +124,11 @@ def reason_of(error: StorageUnavailable) -> str:
     return " ".join(re.sub(r" \(configured timeouts: [^)]*\)", "", text).split())
 
 
-def _size_motor(settings: Settings) -> None:
-    """Give Motor a thread for each connection; it takes the number when it is imported.
-
-    Operations beyond it wait in `app.storage.operations`, which can give them up.
-    """
+def _prepare_imports(settings: Settings) -> None:
+    """Set the variables that packages read when they are imported."""
+    # A thread for each connection. Operations beyond it wait in `app.storage.operations`, which
+    # can give them up.
     os.environ["MOTOR_MAX_WORKERS"] = str(settings.mongo_pool_size)
+    for name in _MULTIPROCESS:
+        if os.environ.pop(name, None) is not None:
+            log.warning("%s is ignored: each process has metrics of its own", name)

@@ -1,7 +1,6 @@
 """The commands that work on the todos themselves: seed, export, statistics."""
 
 import logging
-import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,9 +21,12 @@ from app.command import (
     settings_of,
 )
 from app.errors import StorageUnavailable
+from app.number_flag import number_flag
+from app.program import NAME
 from app.seed import MAX_TODOS_PER_RUN
 from app.settings import Settings
-from app.settings_sources import SettingsParser, add_flags, number_flag
+from app.settings_sources import SettingsParser, add_flags
+from app.standard_streams import output_error, tell
 
 # The modules that import Motor are imported when `backends_of` has sized it.
 
@@ -38,7 +40,7 @@ _READING = ("data_dir", "mongo_uri", "mongo_late_reads", "mongo_operation_second
 
 def _seed(arguments: Sequence[str]) -> int:
     parser = SettingsParser(
-        prog="run.py seed",
+        prog=f"{NAME} seed",
         description="Store made-up todos of the past year, in Chinese and English.",
     )
     parser.add_argument(
@@ -75,7 +77,7 @@ def _seed(arguments: Sequence[str]) -> int:
                 random=random,
             )
         )
-        print(f"stored {_amount(stored, perf_counter() - started)}")
+        tell(f"stored {_amount(stored, perf_counter() - started)}")
     return 0
 
 
@@ -83,7 +85,7 @@ def _export(arguments: Sequence[str]) -> int:
     return _read(
         arguments,
         _write_todos,
-        prog="run.py export",
+        prog=f"{NAME} export",
         description="Write every todo to standard output, a line of JSON for each as the API shows "
         f"it, newest first. {_LATENESS}",
     )
@@ -93,7 +95,7 @@ def _statistics(arguments: Sequence[str]) -> int:
     return _read(
         arguments,
         _write_statistics,
-        prog="run.py statistics",
+        prog=f"{NAME} statistics",
         description=f"Say how many todos there are, as JSON. {_LATENESS}",
     )
 
@@ -115,10 +117,7 @@ def _read(
     require_data(settings)
     # Nothing is read from the cache, and nothing in it is changed.
     with _backends(replace(settings, redis_url="none")) as backends:
-        try:
-            write(settings, backends)
-        except _ReaderLeftError:
-            return 1
+        write(settings, backends)
     return 0
 
 
@@ -130,7 +129,7 @@ def _write_todos(settings: Settings, backends: Backends) -> None:
         export_todos(settings, mongo_uri=backends.mongo_uri, write=_write_to_standard_output)
     )
     told = _amount(count, perf_counter() - started)
-    print(f"exported {told} from {place_of(settings)}", file=sys.stderr)
+    tell(f"exported {told} from {place_of(settings)}", sys.stderr)
 
 
 def _write_statistics(settings: Settings, backends: Backends) -> None:
@@ -138,11 +137,7 @@ def _write_statistics(settings: Settings, backends: Backends) -> None:
 
     statistics = run_on_loop(read_statistics(settings, mongo_uri=backends.mongo_uri))
     _write_to_standard_output(statistics + b"\n")
-    print(f"counted in {place_of(settings)}", file=sys.stderr)
-
-
-class _ReaderLeftError(Exception):
-    """Who reads standard output has seen enough, as `head` has: nothing to be told."""
+    tell(f"counted in {place_of(settings)}", sys.stderr)
 
 
 def _write_to_standard_output(data: bytes) -> None:
@@ -153,11 +148,7 @@ def _write_to_standard_output(data: bytes) -> None:
                 left = left[sys.stdout.buffer.write(left) :]
             sys.stdout.buffer.flush()
     except OSError as error:
-        # What is still in the buffer would fail once more when Python ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if isinstance(error, BrokenPipeError):
-            raise _ReaderLeftError from error
-        raise CommandError(f"standard output: {error.strerror}") from error
+        raise output_error(error) from error
 
 
 @contextmanager

@@ -9,12 +9,14 @@ from tqdm import tqdm
 from app.bootstrap import encode_statistics, encode_todos, make_late_reads
 from app.domain.todo import PUBLIC_OWNER
 from app.metrics import Metrics
+from app.program import NAME
 from app.resources import open_resources
 from app.settings import Settings
+from app.standard_streams import tell
 from app.storage.late_reads import LateReads
 
 _OWNERLESS = (
-    "run.py: documents without an owner are left out; a service that is started on this MongoDB "
+    f"{NAME}: documents without an owner are left out; a service that is started on this MongoDB "
     "takes in those of the founding article"
 )
 
@@ -58,5 +60,5 @@ async def _late_reads(settings: Settings, mongo_uri: str) -> AsyncIterator[LateR
     async with open_resources(settings, mongo_uri=mongo_uri, redis_url=None) as resources:
         reads = make_late_reads(settings, resources, Metrics())
         if await reads.has_ownerless():
-            print(_OWNERLESS, file=sys.stderr)
+            tell(_OWNERLESS, sys.stderr)
         yield reads

@@ -20,8 +20,9 @@ from app.settings import Settings
 async def store_made_up_todos(
     settings: Settings, *, mongo_uri: str, redis_url: str | None, count: int, random: Random
 ) -> int:
-    """Store ``count`` todos, with a progress bar on standard error; return how many were stored.
+    """Store ``count`` todos and return how many were stored.
 
+    A progress bar is on standard error if that is a terminal.
     Services that run on the same MongoDB and Redis see them at once.
 
     Raises:
@@ -42,5 +43,5 @@ async def store_made_up_todos(
             async with announced(stamps, (PUBLIC_OWNER,)):
                 await repository.add_many(todos)
 
-        with tqdm(total=count, unit=" todos", unit_scale=True) as bar:
+        with tqdm(total=count, unit=" todos", unit_scale=True, disable=None) as bar:
             return await seed(store, todos, progress=bar.update)

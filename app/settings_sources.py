@@ -3,8 +3,9 @@
 import argparse
 import configparser
 import re
+import sys
 import textwrap
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any, NoReturn
 from app.settings import TABLE, Settings
 from app.settings_environment import CONFIG_VARIABLE, Found, from_environment, nearest
 from app.settings_row import Setting, SettingsError, quoted, redact
+from app.standard_streams import show, tell
 
 SECTION = "todo"
 CONFIG_FILE_HEAD = f"""\
@@ -167,35 +169,19 @@ class SettingsParser(argparse.ArgumentParser):
             self.error(unknown(what, wrong, self._option_string_actions))
         return parsed, []
 
+    def _print_message(self, message: str, file: Any = None) -> None:
+        # argparse's own says nothing of what could not be written.
+        text = message.removesuffix("\n")
+        if file is sys.stdout:
+            show(text)
+        else:
+            tell(text, file)
+
     def error(self, message: str) -> NoReturn:
         """Say what is wrong in one line, without the usage that would bury it, and exit 2."""
         # SECURITY: argparse repeats what was given, which may be an address with a password.
         message = re.sub("ignored explicit argument .*", "takes no value", message)
         self.exit(2, f"{self.prog}: {message}\n")
-
-
-def number_flag(
-    kind: type[int] | type[float], minimum: float, maximum: float
-) -> Callable[[str], int | float]:
-    """Return what reads the number of a command's own flag, for argparse's ``type``.
-
-    It raises `argparse.ArgumentTypeError` where the text is no such number.
-    """
-
-    def read(text: str) -> int | float:
-        try:
-            number = kind(text)
-        except ValueError:
-            what = "a whole number" if kind is int else "a number"
-            raise argparse.ArgumentTypeError(f"must be {what}, not {quoted(text)}") from None
-        # Negated, so that NaN is refused too.
-        if not minimum <= number <= maximum:
-            raise argparse.ArgumentTypeError(
-                f"must be between {minimum:,} and {maximum:,}, not {number}"
-            )
-        return number
-
-    return read
 
 
 class _BooleanFlag(argparse.Action):

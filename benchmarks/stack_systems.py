@@ -16,9 +16,10 @@ from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path
 
-from app.node.layout import HOME, Layout, NodeError
+from app.node.layout import Layout, NodeError
 from app.node.nginx import Ports, make_certificate, write_configuration
 from app.node.ports import require_free
+from app.program import CONF, RELEASE
 from benchmarks.cache_backends import Backends
 from benchmarks.cache_servers import check_page, wait_for_hits
 from benchmarks.http_machine import BenchmarkError, find_program
@@ -96,13 +97,13 @@ def _start_others(folder: Path, nginx_ports: Ports, services: range, server: Com
     for needed in (layout.programs, layout.log, layout.run):
         needed.mkdir(parents=True)
     for name in ("supervisord.conf", "start-nginx", "programs/nginx.conf"):
-        shutil.copyfile(HOME / "conf" / name, layout.conf / name)
+        shutil.copyfile(CONF / name, layout.conf / name)
     write_configuration(layout.conf / "nginx", ports=nginx_ports, app_ports=services)
     make_certificate(layout.conf / "nginx")
     for port in services:
         own = folder / f"service-{port}"
         own.mkdir()
-        text = _PROGRAM.format(port=port, command=" ".join(server(port, own)), folder=HOME)
+        text = _PROGRAM.format(port=port, command=" ".join(server(port, own)), folder=RELEASE)
         (layout.programs / f"service-{port}.conf").write_text(text, encoding="utf-8")
     _run(sys.executable, "-m", "supervisor.supervisord", "-c", os.fspath(layout.supervisord))
 
@@ -112,7 +113,7 @@ def _run(*command: str) -> None:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"], str(nginx)])
     finished = subprocess.run(  # noqa: S603 - ours.
         command,
-        cwd=HOME,
+        cwd=RELEASE,
         env={**os.environ, "PATH": path},
         check=False,
         capture_output=True,

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import termios
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,6 +105,8 @@ class Service:
         before: Sequence[str] = (),
     ) -> None:
         master, slave = pty.openpty() if terminal else os.pipe()
+        if terminal:
+            termios.tcsetwinsize(slave, (24, 80))
         self.process = subprocess.Popen(
             [*before, sys.executable, "run.py", *arguments],
             cwd=ROOT,

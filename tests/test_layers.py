@@ -11,13 +11,16 @@ import pytest
 ROOT = Path(__file__).parents[1]
 MAX_LINES = 300
 
-FOUNDATION = ("app.errors", "app.log", "app.metrics", "app.tallies")
+FOUNDATION = (
+    *("app.errors", "app.log", "app.metrics", "app.program", "app.standard_streams"),
+    "app.tallies",
+)
 """May be imported by all; import nothing of ours but each other, and for the type checker."""
 
 SETTINGS_PARTS = ("app.settings_http", "app.settings_row", "app.settings_storage")
 SETTINGS = (
     *("app.settings", *SETTINGS_PARTS),
-    *("app.settings_environment", "app.settings_sources"),
+    *("app.settings_environment", "app.settings_sources", "app.number_flag"),
 )
 
 OURS = {
@@ -34,7 +37,8 @@ OURS = {
     "app.settings_storage": ("app.settings_row",),
     "app.settings": SETTINGS_PARTS,
     "app.settings_environment": ("app.settings",),
-    "app.settings_sources": SETTINGS,
+    "app.number_flag": ("app.settings_row",),
+    "app.settings_sources": (*SETTINGS, "app.standard_streams"),
     "app.resources": (
         "app.settings",
         "app.settings_row",
@@ -80,7 +84,9 @@ OURS = {
         *("app", "app.serving", "app.command", "app.data_commands", "app.embedded", "app.node"),
         *(*SETTINGS, *FOUNDATION),
     ),
-    "run": ("app.cli",),
+    "app.start": ("app", "app.cli", "app.program", "app.standard_streams"),
+    "app.__main__": ("app.start",),
+    "run": ("app.start",),
 }
 """What each layer may import of ours; the most specific name counts. What is not here fails."""
 

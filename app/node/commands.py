@@ -15,9 +15,12 @@ from app.node.rolling import READY_SECONDS, is_ready, restart
 from app.node.scaling import scale
 from app.node.stopping import stop
 from app.node.supervisor import Supervisor
+from app.number_flag import number_flag
+from app.program import NAME
 from app.settings import TABLE
 from app.settings_row import SettingsError, redact
-from app.settings_sources import SettingsParser, number_flag
+from app.settings_sources import SettingsParser
+from app.standard_streams import show, tell
 
 _PROCESSES = number_flag(int, 1, 64)
 _READY_SECONDS = number_flag(float, 0.001, 3600)
@@ -66,15 +69,15 @@ def up(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     layout = Layout(given.node.resolve())
     layout.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with layout.locked():
-        start(layout, plan, environment=environment, say=_say)
-    print(
+        start(layout, plan, environment=environment, say=tell)
+    tell(
         f"Todos on http://127.0.0.1:{given.port} and https://127.0.0.1:{given.tls_port} "
         f"({given.processes} processes)\n"
         f"  node     {layout.folder}\n"
         f"  logs     {layout.log}\n"
         f"  metrics  http://127.0.0.1:{plan.ports[0]}/metrics, one for each process\n"
         f"  MongoDB  {redact(plan.mongo_uri)}\n"
-        "  then     run.py status, restart, scale N, logs, down"
+        f"  then     {NAME} status, restart, scale N, logs, down"
     )
     return 0
 
@@ -93,7 +96,7 @@ def status(arguments: Sequence[str], _environment: Mapping[str, str]) -> int:
             words.get(process.name, process.state == "RUNNING")
         )
         word = "" if process.name not in words else words[process.name] if is_up else "NOT READY"
-        print(f"{process.name:16} {process.state:10} {word:10} {process.description}")
+        show(f"{process.name:16} {process.state:10} {word:10} {process.description}")
         is_well = is_well and is_up
     return 0 if is_well else 1
 
@@ -121,7 +124,7 @@ def restart_processes(arguments: Sequence[str], _environment: Mapping[str, str])
     layout = Layout(given.node.resolve())
     with layout.locked():
         supervisor = Supervisor(layout.socket)
-        restart(supervisor, layout.ports, say=_say, ready_seconds=given.ready_seconds)
+        restart(supervisor, layout.ports, say=tell, ready_seconds=given.ready_seconds)
     return 0
 
 
@@ -132,7 +135,7 @@ def scale_processes(arguments: Sequence[str], _environment: Mapping[str, str]) -
     given = parser.parse_args(arguments)
     layout = Layout(given.node.resolve())
     with layout.locked():
-        scale(layout, Supervisor(layout.socket), given.processes, say=_say)
+        scale(layout, Supervisor(layout.socket), given.processes, say=tell)
     return 0
 
 
@@ -153,14 +156,14 @@ def down(arguments: Sequence[str], _environment: Mapping[str, str]) -> int:
         supervisor = Supervisor(layout.socket)
         if not layout.pids():
             supervisor.processes()  # Which says that there is none.
-        _say("stopping; requests in flight may take half a minute")
+        tell("stopping; requests in flight may take half a minute")
         stop(layout, supervisor)
-    print(f"stopped; the data is in {layout.folder}")
+    tell(f"stopped; the data is in {layout.folder}")
     return 0
 
 
 def _parser(name: str, description: str) -> SettingsParser:
-    parser = SettingsParser(prog=f"run.py {name}", description=description)
+    parser = SettingsParser(prog=f"{NAME} {name}", description=description)
     parser.add_argument(
         "--node",
         type=Path,
@@ -185,10 +188,6 @@ def _address(name: str, text: str) -> str:
     except SettingsError as error:
         raise ArgumentTypeError(str(error)) from None
     return text
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)
 
 
 Command = Callable[[Sequence[str], Mapping[str, str]], int]

@@ -16,13 +16,14 @@ from urllib.parse import quote
 from app.embedded import room
 from app.embedded.binaries import MONGOD, REDIS_SERVER, find_binary
 from app.embedded.mongod import has_data
-from app.node.layout import HOME, Layout, NodeError, member_name, process_name
+from app.node.layout import Layout, NodeError, member_name, process_name
 from app.node.nginx import Ports, make_certificate, write_configuration
 from app.node.ports import require_usable
 from app.node.replica_set import initiate
 from app.node.rolling import Say, last_lines, wait_until_ready
 from app.node.stopping import stop
 from app.node.supervisor import Supervisor
+from app.program import CONF, IS_CLONE, NAME, RELEASE
 
 _MEMBERS = 3
 _SUPERVISORD_SECONDS = 10.0
@@ -33,6 +34,9 @@ _LONGEST_SOCKET = 107
 
 _SPECIAL = re.compile(r"[%\[\]*?]")
 """What supervisord reads as a pattern or as a variable."""
+
+_RUN = '"%(ENV_RELEASE_FOLDER)s/run.py"'
+"""How Python is told to run the service from a clone; a wheel has no run.py."""
 
 _MARK = "# Written by run.py up, which writes it anew each time.\n"
 _COPIED = (
@@ -108,10 +112,10 @@ def start(layout: Layout, plan: Plan, *, environment: Mapping[str, str], say: Sa
     """
     supervisor = Supervisor(layout.socket)
     if supervisor.is_running:
-        raise NodeError(f"the node in {layout.folder} runs already: see run.py status")
+        raise NodeError(f"the node in {layout.folder} runs already: see {NAME} status")
     if left := layout.pids():
         pids = ", ".join(map(str, left))
-        raise NodeError(f"supervisord has ended, but not all of the node: run.py down ends {pids}")
+        raise NodeError(f"supervisord has ended, but not all of the node: {NAME} down ends {pids}")
     environment = environment_of_programs(environment, plan)
     require_usable(plan.by_flag())
     require_room(layout, plan)
@@ -160,16 +164,16 @@ def lay_out(layout: Layout, plan: Plan) -> None:
     for folder in (layout.conf, layout.programs, layout.log, layout.run, *data):
         folder.mkdir(mode=0o700, exist_ok=True)
     for name in _COPIED:
-        shutil.copyfile(HOME / "conf" / name, layout.conf / name)
+        shutil.copyfile(CONF / name, layout.conf / name)
     for port in plan.mongo_ports:
         write_program(layout, member_name("PORT"), port)
     for port in plan.ports:
         write_program(layout, process_name("PORT"), port)
     redis_url = plan.given_redis_url
     if redis_url is None:
-        shutil.copyfile(HOME / "conf/programs/redis.conf", layout.programs / "redis.conf")
+        shutil.copyfile(CONF / "programs/redis.conf", layout.programs / "redis.conf")
         redis_url = f"unix://{quote(str(layout.run))}/redis.sock"
-    settings = (HOME / "conf/node.todo.conf").read_text(encoding="utf-8")
+    settings = (CONF / "node.todo.conf").read_text(encoding="utf-8")
     addresses = f"mongo_uri = {plan.mongo_uri}\nredis_url = {redis_url}\n"
     layout.settings.write_text(f"{_MARK}{settings}{addresses}", encoding="utf-8")
     write_configuration(layout.conf / "nginx", ports=plan.nginx, app_ports=plan.ports)
@@ -177,8 +181,8 @@ def lay_out(layout: Layout, plan: Plan) -> None:
 
 
 def _require_fit(layout: Layout) -> None:
-    if not (HOME / "conf/programs").is_dir():
-        raise NodeError(f"run.py up needs the conf/ of a release, which is not in {HOME}")
+    if not (CONF / "programs").is_dir():
+        raise NodeError(f"{NAME} up needs the conf/ of a release, which is not in {RELEASE}")
     if len(os.fsencode(layout.socket)) > _LONGEST_SOCKET:
         raise NodeError(f"{layout.socket} is too long for a socket: choose another --node")
     if found := _SPECIAL.search(str(layout.folder)):
@@ -186,12 +190,14 @@ def _require_fit(layout: Layout) -> None:
     if layout.conf.exists():
         file = layout.settings
         if not file.exists() or not file.read_text(encoding="utf-8").startswith(_MARK):
-            raise NodeError(f"{layout.conf} is not run.py up's, which would write it anew")
+            raise NodeError(f"{layout.conf} is not {NAME} up's, which would write it anew")
 
 
 def write_program(layout: Layout, template: str, port: int) -> None:
     """Write the configuration of a program that listens on a port."""
-    text = (HOME / f"conf/programs/{template}.conf").read_text(encoding="utf-8")
+    text = (CONF / f"programs/{template}.conf").read_text(encoding="utf-8")
+    if not IS_CLONE:
+        text = text.replace(_RUN, "-m app")
     name = template.replace("PORT", str(port))
     (layout.programs / f"{name}.conf").write_text(text.replace("PORT", str(port)), encoding="utf-8")
 
@@ -210,7 +216,7 @@ def environment_of_programs(environment: Mapping[str, str], plan: Plan) -> Mappi
         if shutil.which(name, path=path) is None:
             raise NodeError(f"there is no {name} here: `apt-get install {name}` brings it")
     inherited = {name: value for name, value in environment.items() if not name.startswith("TODO_")}
-    return {**inherited, "PATH": path, "RELEASE_FOLDER": str(HOME)}
+    return {**inherited, "PATH": path, "RELEASE_FOLDER": str(RELEASE)}
 
 
 def _start_supervisord(layout: Layout, environment: Mapping[str, str]) -> None:

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.embedded.directory import user_name
-
-HOME = Path(__file__).parents[2]
-"""Where run.py and conf/ are."""
+from app.program import NAME
 
 
 class NodeError(Exception):
@@ -106,7 +104,7 @@ class Layout:
         if owner != os.geteuid():
             # Also for root, who could: what root writes, the node's programs could not read.
             name = user_name(owner)
-            raise NodeError(f"the node in {self.folder} is {name}'s: sudo -u {name} run.py ...")
+            raise NodeError(f"the node in {self.folder} is {name}'s: sudo -u {name} {NAME} ...")
 
     def pids(self) -> list[int]:
         """Return the node's programs that run, whoever started them."""

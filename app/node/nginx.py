@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from app.node.layout import NodeError
+from app.program import CONF
 
-_TEMPLATE = Path(__file__).parents[2] / "conf/nginx"
+_TEMPLATE = CONF / "nginx"
 _UPSTREAM = "upstream.conf"
 _MACHINE = "machine.conf"
 _CERTIFICATE, _KEY = "certificate.pem", "certificate.key"

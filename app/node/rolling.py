@@ -9,6 +9,7 @@ from pathlib import Path
 from app.node.layout import NodeError, process_name
 from app.node.ports import require_free
 from app.node.supervisor import Process, Supervisor
+from app.program import NAME
 
 READY_SECONDS = 30.0
 """For a process to answer 200 at /readyz: it takes one second, and more where MongoDB is away."""
@@ -47,7 +48,7 @@ def restart(
         if [other for other in ports if is_ready(other)] == [port]:
             raise NodeError(
                 f"not restarting {port}: no other process is ready, so nobody would answer "
-                f"(run.py scale 2 adds one)"
+                f"({NAME} scale 2 adds one)"
             )
         say(f"{port}: restarting")
         logged = _size(process.log)

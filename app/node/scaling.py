@@ -6,6 +6,7 @@ from app.node.nginx import check_configuration, write_upstream
 from app.node.ports import require_free
 from app.node.rolling import Say, start_anew, wait_until_ready
 from app.node.supervisor import Supervisor
+from app.program import NAME
 
 
 def scale(layout: Layout, supervisor: Supervisor, processes: int, *, say: Say) -> None:
@@ -20,7 +21,7 @@ def scale(layout: Layout, supervisor: Supervisor, processes: int, *, say: Say) -
     """
     ports = layout.ports
     if supervisor.process("nginx").is_stopped:
-        raise NodeError("nginx does not run, so its list cannot be changed: see run.py status")
+        raise NodeError(f"nginx does not run, so its list cannot be changed: see {NAME} status")
     check_configuration(layout.folder)
     wanted = range(ports[0], ports[0] + processes)
     for port in wanted:

@@ -42,7 +42,7 @@ def todos(mongo_uri: str) -> Iterator[Collection[dict[str, Any]]]:
 def test_it_stores_the_todos_shows_progress_and_sums_up_and_the_list_can_be_walked(
     mongo_uri: str, todos: Collection[dict[str, Any]], start: Callable[..., Service]
 ) -> None:
-    ended = run("seed", "--count", str(COUNT), "--mongo-uri", mongo_uri, NO_REDIS)
+    ended = run("seed", "--count", str(COUNT), "--mongo-uri", mongo_uri, NO_REDIS, terminal=True)
     assert ended.process.returncode == 0
     (summary,) = ended.output
     assert re.fullmatch(r"stored 10,000 todos in \d+\.\d s \([\d,]+ per second\)", summary)
@@ -58,6 +58,11 @@ def test_it_stores_the_todos_shows_progress_and_sums_up_and_the_list_can_be_walk
         target = f"/v1/todos?limit=100&cursor={page['next_cursor']}"
     assert len(seen) == len(set(seen)) == 300
     assert seen == sorted(seen, reverse=True)
+
+
+def test_no_progress_is_drawn_where_there_is_no_terminal(mongo_uri: str) -> None:
+    ended = run("seed", "--count", str(COUNT), "--mongo-uri", mongo_uri, NO_REDIS)
+    assert (ended.process.returncode, ended.log) == (0, [])
 
 
 def test_a_service_that_runs_shows_what_it_stored_at_once(
@@ -142,7 +147,7 @@ def test_a_mongodb_that_is_away_is_one_sentence_with_exit_code_1() -> None:
 def test_ctrl_c_in_the_middle_ends_it_and_what_is_stored_stays(
     mongo_uri: str, todos: Collection[dict[str, Any]]
 ) -> None:
-    seeding = Service("seed", "--count", "10000000", "--mongo-uri", mongo_uri)
+    seeding = Service("seed", "--count", "10000000", "--mongo-uri", mongo_uri, terminal=True)
     try:
         seeding.wait_for_log(PROGRESS)
         assert seeding.stop(signal.SIGINT) == 130
