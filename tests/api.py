@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contract import check_answer
+from ends import check_goes_on
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 from tornado.httputil import HTTPHeaders
 
@@ -91,7 +92,8 @@ class Api:
     async def send(self, request: bytes) -> Answer:
         """Send bytes on a connection of their own and return the answer, checked.
 
-        An answer that says ``Connection: close`` must be followed by the end of the connection.
+        An answer that says ``Connection: close`` must be followed by the end of the connection, and
+        no other one may.
         """
         method, target, *_ = request.decode("latin-1").split(" ", 2)
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
@@ -106,6 +108,8 @@ class Api:
                 # A server that closes with bytes of ours unread resets the connection.
                 with suppress(ConnectionResetError):
                     assert await reader.read() == b""
+            else:
+                await check_goes_on(reader)
         finally:
             writer.close()
             with suppress(ConnectionError):

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from contract import check_answer
+from ends import check_end
 from tornado.httputil import HTTPHeaders
 from tornado.ioloop import IOLoop
 
@@ -65,6 +66,8 @@ class Server:
         received: bytes = self._io_loop.run_sync(talk)
         logged = [record for record in self._caplog.records if record.levelno >= logging.WARNING]
         assert not logged
+        if not end:
+            check_end(received)
         return received
 
     async def _talk(self, sent: bytes, *, end: bool) -> bytes:

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from ends import check_end, check_goes_on
+
 _LIMIT_BYTES = 65536
 _NO_BODY = (204, 304)
 
@@ -48,6 +50,8 @@ class Client:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self.writer = writer
+        self._last: Received | None = None
+        self._is_half_closed = False
 
     @classmethod
     async def connect(
@@ -100,24 +104,39 @@ class Client:
         return await self.receive(method=method)
 
     async def receive(self, *, method: str = "GET") -> Received:
-        """Read one final response to a method; raises IncompleteReadError where it is cut off."""
+        """Read one final response to a method; raises IncompleteReadError where it is cut off.
+
+        It must say so if the connection ends behind it.
+        """
         head = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         version, status, _ = head[0].split(" ", 2)
         assert version == "HTTP/1.1"
         fields = [(name.lower(), value) for name, value in _split(head[1:-2])]
         body = await self._body(method, int(status), dict(fields))
-        return Received(int(status), fields, body)
+        self._last = Received(int(status), fields, body)
+        if not self._last.closes and not self._is_half_closed:
+            await check_goes_on(self._reader)
+        return self._last
 
     async def receive_exactly(self, size: int) -> bytes:
         """Read that many bytes."""
         return await self._reader.readexactly(size)
 
-    async def rest(self) -> bytes:
-        """Read until the server closes its side; raises ConnectionResetError where it resets."""
-        return await self._reader.read()
+    async def rest(self, *, why: str = "") -> bytes:
+        """Read until the server closes its side; raises ConnectionResetError where it resets.
+
+        Args:
+            why: the server may close though its last answer has not said so.
+        """
+        data = await self._reader.read()
+        if not why and not self._is_half_closed:
+            check_end(data)
+            assert data or self._last is None or self._last.closes, "closed without a word"
+        return data
 
     def half_close(self) -> None:
         """Send nothing more, and go on reading."""
+        self._is_half_closed = True
         self.writer.write_eof()
 
     def reset(self) -> None:

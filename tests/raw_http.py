@@ -3,6 +3,8 @@
 import asyncio
 from dataclasses import dataclass
 
+from ends import check_end
+
 _SECONDS = 120.0
 _INTERIM = 200
 
@@ -53,6 +55,8 @@ def read_answers(data: bytes) -> tuple[RawAnswer, ...]:
 async def send(port: int, data: bytes, *, then_eof: bool = False) -> bytes:
     """Send bytes in one write; return everything that comes back until the server closes.
 
+    It must say so before it closes.
+
     Args:
         port: where the server listens on 127.0.0.1.
         data: what is sent.
@@ -67,6 +71,9 @@ async def send(port: int, data: bytes, *, then_eof: bool = False) -> bytes:
         if then_eof:
             writer.write_eof()
         async with asyncio.timeout(_SECONDS):
-            return await reader.read()
+            received = await reader.read()
     finally:
         writer.transport.abort()
+    if not then_eof:
+        check_end(received)
+    return received

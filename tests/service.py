@@ -17,6 +17,7 @@ from threading import Condition, Thread
 from typing import IO, Any
 
 from contract import check_answer
+from ends import check_is_open
 
 ROOT = Path(__file__).parents[1]
 DEADLINE_SECONDS = 120.0
@@ -170,6 +171,8 @@ class Service:
             connection.request(method, target, body, fields)
             response = connection.getresponse()
             answer = Answer(response.status, response.headers, response.read())
+            if not response.will_close:
+                check_is_open(connection.sock)
         finally:
             connection.close()
         check_answer(method, target, answer.status, answer.headers, answer.body)

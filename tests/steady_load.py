@@ -1,7 +1,8 @@
 """A constant load on a node that counts every request that failed.
 
 Requests begin at fixed times, whatever became of those before (an open loop), each on a connection
-of its own: a client that keeps one may send on it while nginx closes it, which no server can mend.
+of its own, which it says: a client that keeps one may send on it while nginx closes it, which no
+server can mend.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from http_client import Client, Received, request
 
 DEADLINE_SECONDS = 120.0
 POSTS = 0.2
+CLOSE = "Connection: close"
 READS = ("/todo", "/v1/todos?limit=5", "/todo?start=10")
 
 
@@ -63,7 +65,7 @@ class SteadyLoad:
         """Return the ids of acknowledged todos that are not there as they were sent."""
         lost = []
         for todo_id, content in self.tally.added.items():
-            answer = await self._call(request(f"/v1/todos/{todo_id}"))
+            answer = await self._call(request(f"/v1/todos/{todo_id}", CLOSE))
             if answer.status != 200 or json.loads(answer.body)["content"] != content:
                 lost.append(todo_id)
         return lost
@@ -84,7 +86,7 @@ class SteadyLoad:
         begun = loop.time()
         content = f"todo {number}"
         is_post = self._random.random() < POSTS
-        sent = _post(content) if is_post else request(self._random.choice(READS))
+        sent = _post(content) if is_post else request(self._random.choice(READS), CLOSE)
         try:
             answer = await self._call(sent)
         except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
@@ -116,4 +118,5 @@ def takes_writes(port: int) -> bool:
 
 def _post(content: str) -> bytes:
     body = json.dumps({"content": content}).encode()
-    return request("/v1/todos", "Content-Type: application/json", method="POST", body=body)
+    kind = "Content-Type: application/json"
+    return request("/v1/todos", kind, CLOSE, method="POST", body=body)

@@ -1,5 +1,7 @@
 """Reads a request's body off the input, and knows when it comes too slowly. No I/O."""
 
+from math import inf
+
 from app.httpserver.chunked import ChunkedDecoder
 from app.httpserver.framing import RequestHead
 from app.httpserver.options import Options
@@ -61,6 +63,11 @@ class BodyReader:
             self.is_complete = not self._left
         self._taken += len(data)
         return data
+
+    @property
+    def left(self) -> float:
+        """Bytes of an incomplete body that are still to come; inf where its chunks will tell."""
+        return self._left if self._chunks is None else inf
 
     def excuse(self, seconds: float) -> None:
         """Leave out of account a time in which the application did not take what was there."""

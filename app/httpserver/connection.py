@@ -81,7 +81,7 @@ class Connection(ReadyChannel):
         if self._exchange is not None:
             self._exchange.watch()
         elif self.stage is HEAD:
-            self.watch(self.server.options.idle_seconds)
+            self.watch(self.server.idle_seconds)
             self.schedule()
 
     def on_lost(self) -> None:
@@ -175,21 +175,24 @@ class Connection(ReadyChannel):
     # What an exchange calls.
 
     def exchange_finished(self) -> None:
-        """Go on after a response; behind an unread body the next request cannot be found."""
-        exchange = self._end_exchange()
+        """Go on after a response and the body before it, or close: as the response has said."""
+        exchange = self._exchange
         if exchange is None:
             return
-        is_read = exchange.is_read or not exchange.head.has_body
-        exchange.abandon()  # It has to hear of the end of its request, if not by finish().
-        if self.is_closing:
-            return
-        if exchange.keep_alive and is_read and not self.server.is_draining:
-            self.stage = HEAD
-            self.watch(self.server.options.idle_seconds)
-            if self._held or self._at_eof:
-                self.schedule()
+        has_all = exchange.has_all
+        if exchange.keep_alive and not has_all and not self.is_closing:
+            exchange.skip_body()
         else:
-            self.close(lingering=not is_read or bool(self._held))
+            self._drop_exchange()  # It has to hear of the end of its request, if not by finish().
+            if self.is_closing:
+                return
+            if not exchange.keep_alive:
+                self.close(lingering=not has_all or bool(self._held))
+                return
+            self.stage = HEAD
+            self.watch(self.server.idle_seconds)
+        if self._held or self._at_eof:
+            self.schedule()
 
     def detach(self, response: "Response", greeting: bytes) -> IOStream:
         """Give the socket away, with the input that has not been read."""

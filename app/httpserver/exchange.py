@@ -40,6 +40,13 @@ class Exchange(Response):
         """The application wants no more for now."""
         return self._waiting is not None
 
+    @property
+    def has_all(self) -> bool:
+        """The last byte of the request has been taken, whether or not the application wants it."""
+        if self._body is not None:
+            return self._body.is_complete
+        return self.is_read or not self.head.has_body
+
     def begin(self) -> None:
         """Give the application the head."""
         self._give(self._give_head, self._head_given)
@@ -51,9 +58,13 @@ class Exchange(Response):
             Refusal: the body is malformed or above a limit.
         """
         body, delegate = self._body, self._delegate
-        if body is None or delegate is None:
+        if body is None:
             return False
         data = body.take(held)
+        if delegate is None:  # See `skip_body`.
+            if body.is_complete:
+                self._connection.exchange_finished()
+            return bool(data)
         if data:
             self._give(lambda: delegate.data_received(data), self._data_given)
         elif body.is_complete:
@@ -61,6 +72,28 @@ class Exchange(Response):
         else:
             return False
         return True
+
+    def goes_on(self) -> bool:
+        """Tell whether the next request will be found behind this one, whoever reads its body."""
+        head, body = self.head, self._body
+        if self.has_all:
+            return True
+        if body is not None:
+            left = body.left
+        elif head.is_chunked or (head.expects_continue and not self._connection.has_input):
+            # A client that is answered while it waits may send its body or leave it out (RFC 9110,
+            # section 10.1.1), and what comes next could be either.
+            return False
+        else:
+            left = head.content_length
+        return left <= self._connection.server.options.max_unread_bytes
+
+    def skip_body(self) -> None:
+        """Read and drop what is left of the body: it was answered without."""
+        self.abandon()
+        if self._body is None:
+            self._body = self._read_body(self._connection.server.options.max_unread_bytes)
+        self.watch()
 
     def is_late(self, now: float) -> bool:
         """Tell whether the body comes too slowly; if not, have this asked again."""
@@ -157,19 +190,22 @@ class Exchange(Response):
             self._complete()
             return
         try:
-            self._body = BodyReader(
-                self.head,
-                self._connection.server.options,
-                max_bytes=self.max_body_bytes,
-                seconds=self.body_seconds,
-                now=self._connection.server.clock.refresh(),
-            )
+            self._body = self._read_body(self.max_body_bytes)
         except Refusal as refusal:
             self._connection.refuse(refusal)
             return
         self.watch()
         if self.head.expects_continue and not self.has_head and not self._connection.has_input:
             self._connection.send(encoding.CONTINUE)
+
+    def _read_body(self, max_bytes: int) -> BodyReader:
+        return BodyReader(
+            self.head,
+            self._connection.server.options,
+            max_bytes=max_bytes,
+            seconds=self.body_seconds,
+            now=self._connection.server.clock.refresh(),
+        )
 
     def _data_given(self) -> None:
         if self._body is not None and self._body.is_complete:

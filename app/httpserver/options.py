@@ -42,6 +42,11 @@ class Options:
     """Largest body; a larger one gets 413 before it is read. A handler may set its own with
     ``self.request.connection.set_max_body_size``."""
 
+    max_unread_bytes: int = 65536
+    """Most of a body that may be left when its answer begins, if the connection is to go on: it is
+    read and dropped, in the time that a body may take. With more of it to come, or with chunks,
+    whose number nobody knows, the answer says ``Connection: close``."""
+
     ready_body_bytes: int = 0
     """Largest body of a POST that the ready function is asked about, if the body came with the
     head; 0 asks about none. It is held while the answer is waited for."""

@@ -55,6 +55,10 @@ class Response(HTTPConnection):
         """The connection as `HTTPServerRequest.get_ssl_certificate` looks at it."""
         return Peer(self._connection)
 
+    def goes_on(self) -> bool:
+        """Tell whether the next request will be found behind this one."""
+        raise NotImplementedError
+
     def set_close_callback(self, callback: Callable[[], None] | None) -> None:
         """Call this when the client closes its side after the whole request has been read.
 
@@ -132,10 +136,11 @@ class Response(HTTPConnection):
         else:
             self.keep_alive = False  # The end of the connection is the end of the body.
         wants_close = bool(connection) and "close" in list_members(",".join(connection))
-        self.keep_alive = self.keep_alive and not wants_close and not server.is_draining
+        self.keep_alive = (
+            self.keep_alive and not wants_close and not server.is_draining and self.goes_on()
+        )
         if not self.keep_alive:
-            # In HTTP/1.0 this is the default.
-            if version == "HTTP/1.1" and not wants_close:
+            if not wants_close:
                 fields += encoding.CONNECTION_CLOSE
         elif version == "HTTP/1.0" and not connection:
             fields += encoding.CONNECTION_KEEP_ALIVE

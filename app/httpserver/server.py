@@ -116,6 +116,8 @@ class Server:
         self.ready = ready
         self.statistics = Statistics()
         self.is_draining = False
+        self.idle_seconds = self.options.idle_seconds
+        """How long a connection may wait for its next request."""
         # Tornado's loop around this one is made now and not by the first request, which may find
         # no file descriptor left. It need not run yet, as with Tornado's own server.
         IOLoop.current()
@@ -187,11 +189,13 @@ class Server:
         """
         await self.stop_after_waiting()
         self.is_draining = True
+        # For those whose answer began before and has promised that they go on.
+        self.idle_seconds = idle_seconds = max(idle_seconds, _ARRIVAL_SECONDS)
         try:
             async with asyncio.timeout(seconds + 2 * _ARRIVAL_SECONDS):
                 if self._accepting:
                     await asyncio.wait(self._accepting)
-                await self._wait_for_requests(max(idle_seconds, _ARRIVAL_SECONDS))
+                await self._wait_for_requests(idle_seconds)
                 for connection in tuple(self._connections):
                     connection.close_if_idle()
                 await self._all_closed.wait()

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from http_client import Client, request
 
 pytestmark = pytest.mark.gen_test
 
@@ -138,3 +139,23 @@ async def test_an_address_behind_a_proxy_that_is_not_trusted_is_not_believed(api
     await api.call("GET", "/livez", headers={"X-Forwarded-For": "1.2.3.4"})
     (line,) = access_lines()
     assert line["client.address"] == "127.0.0.1"
+
+
+BODY = b"Content-Length: 2\r\n\r\n{}"
+CHUNKS = b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
+
+
+@pytest.mark.parametrize("framed", [BODY, CHUNKS, b"Expect: 100-continue\r\n" + BODY])
+@pytest.mark.parametrize("target", [b"/nope", b"/livez", b"/v1/todos", b"/todo"])
+@pytest.mark.parametrize("method", [b"GET", b"POST", b"PUT", b"PATCH", b"DELETE"])
+async def test_a_request_behind_one_that_is_answered_with_an_error_is_answered(
+    http_server, method, target, framed
+):
+    _, port = http_server
+    refused = b"%b %b HTTP/1.1\r\nHost: x\r\n%b" % (method, target, framed)
+    async with await Client.connect(port) as client:
+        client.send(refused + request("/livez"))
+        answer = await client.receive()
+        assert answer.closes == (target == b"/nope" and framed == CHUNKS)
+        if not answer.closes:
+            assert (await client.receive()).status == 200

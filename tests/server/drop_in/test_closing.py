@@ -127,7 +127,7 @@ async def test_an_idle_connection_is_closed_in_time() -> None:
         pass_time(server, server.options.idle_seconds - 2.0)
         assert (await client.call(request("/"))).status == 200
         pass_time(server, server.options.idle_seconds + 1.0)
-        assert await client.rest() == b""
+        assert await client.rest(why="it is idle") == b""
 
 
 @on_both_loops

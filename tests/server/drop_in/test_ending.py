@@ -69,7 +69,7 @@ async def test_a_drain_closes_idle_connections() -> None:
             await used.call(request("/"))
             await until(lambda: server.statistics.connections == 2)
             assert await server.drain(LONG_SECONDS) is True
-            assert await used.rest() == await unused.rest() == b""
+            assert await used.rest(why="it is idle") == await unused.rest() == b""
         assert server.statistics.connections == 0
 
 
@@ -103,7 +103,7 @@ async def test_a_drain_closes_idle_clients_when_it_has_waited() -> None:
     async with _serving(Gate()) as (server, port), await Client.connect(port) as client:
         await client.call(request("/"))
         assert await server.drain(LONG_SECONDS, idle_seconds=SHORT_SECONDS) is True
-        assert await client.rest() == b""
+        assert await client.rest(why="it is idle") == b""
 
 
 @on_both_loops

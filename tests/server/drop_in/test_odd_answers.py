@@ -126,7 +126,7 @@ async def test_a_request_that_is_refused_after_its_answer_gets_no_second_one(
     async with serving(Twice()) as (server, port), await Client.connect(port) as client:
         client.send(request("/"))
         with suppress(ConnectionResetError):
-            assert b"400" not in await client.rest()
+            assert b"400" not in await client.rest(why="the application fails")
         assert server.statistics.refused == {}
 
 
