@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -184,6 +185,7 @@ def _condition_parameters(described: Operation) -> list[dict[str, Any]]:
     ]
 
 
+@cache  # A kind stands in a dozen answers, and describing it takes a millisecond.
 def _schema(kind: Any) -> dict[str, Any]:
     (schema,), _ = msgspec.json.schema_components([kind], ref_template=_SCHEMA_REFERENCE)
     return schema

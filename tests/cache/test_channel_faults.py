@@ -195,14 +195,15 @@ async def test_a_process_that_was_stopped_for_a_while_takes_the_answers_that_are
     own_redis: OwnRedis,
 ) -> None:
     address = RedisAddress.parse(own_redis.url)
-    channel = RedisChannel(address, timeout_seconds=TIMEOUT_SECONDS)
+    timeout_seconds = 1.5
+    channel = RedisChannel(address, timeout_seconds=timeout_seconds)
     running = asyncio.create_task(channel.run())
     large = b"x" * 3_000_000  # Is read in many pieces, not in the first turn after the stop.
     try:
         await channel.tried.wait()
         await channel.call("SET", "large", large)
         answer = channel.call("GET", "large")
-        time.sleep(1.5 * TIMEOUT_SECONDS)  # noqa: ASYNC251 - the loop stands still, as the process.
+        time.sleep(1.2 * timeout_seconds)  # noqa: ASYNC251 - the loop stands still, as the process.
         assert await answer == large
     finally:
         running.cancel()
