@@ -116,7 +116,12 @@ def _serve(arguments: Sequence[str]) -> int:
     if settings is None:
         return 0
     # Before anything is started: a taken port is the likeliest reason to give up.
-    sockets = _bind(settings)
+    sockets = [] if settings.listen_when_ready else _bind(settings)
+
+    def listen() -> list[socket.socket]:
+        sockets.extend([] if sockets else _bind(settings))
+        return sockets
+
     with backends_of(settings) as backends:
         from app.serving import serve  # noqa: PLC0415 - imports Motor: see backends_of().
 
@@ -129,7 +134,7 @@ def _serve(arguments: Sequence[str]) -> int:
         run_on_loop(
             serve(
                 settings,
-                sockets,
+                listen,
                 mongo_uri=backends.mongo_uri,
                 redis_url=backends.redis_url,
                 on_listening=print_banner,

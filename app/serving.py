@@ -54,18 +54,18 @@ _INTERRUPTED = 130
 
 async def serve(
     settings: Settings,
-    sockets: list[socket.socket],
+    listen: Callable[[], list[socket.socket]],
     *,
     mongo_uri: str,
     redis_url: str | None,
     on_listening: Callable[[bool], None],
     look_after: Callable[[], None] | None = None,
 ) -> None:
-    """Serve on the sockets until SIGTERM or SIGINT, then finish what is in flight.
+    """Serve until SIGTERM or SIGINT, then finish what is in flight.
 
     Args:
         settings: everything that can be set.
-        sockets: bound and listening; closed once it has served.
+        listen: returns sockets that listen; called when requests can be answered.
         mongo_uri: the MongoDB to use.
         redis_url: the Redis to use, or None.
         on_listening: called once, when requests are being answered; told whether MongoDB has been
@@ -84,8 +84,9 @@ async def serve(
             background(_look_after(look_after)) as looking_after,
             background(_measure_lag(metrics)),
         ):
-            # A storage that is away must not keep the process from answering 503 and /livez.
-            seconds = settings.mongo_connect_seconds
+            # A storage that is away must not keep the process from answering 503 and /livez, unless
+            # others can answer more.
+            seconds = None if settings.listen_when_ready else settings.mongo_connect_seconds
             if await _first_of(stopped, looking_after, preparation, within=seconds) is stopped:
                 return
             health = make_health(settings, repository, cache)
@@ -93,7 +94,7 @@ async def serve(
                 settings, repository=repository, cache=cache, health=health, metrics=metrics
             )
             server = make_server(settings, application, metrics)
-            server.add_sockets(sockets)
+            server.add_sockets(listen())
             try:
                 on_listening(preparation.done())
                 if await _first_of(stopped, looking_after, preparation) is preparation:

@@ -72,6 +72,12 @@ class Settings(HttpSettings, StorageSettings):
         help="networks whose X-Forwarded-For and -Proto are believed: 127.0.0.0/8,10.1.2.3, say",
         reason="Whoever is believed can choose the client address that is logged.",
     )
+    listen_when_ready: bool = setting(
+        False,
+        group="Listening",
+        help="listen only when MongoDB has been found; until then connections are refused",
+        reason="Alone, 503 and /livez tell more; a proxy asks others (conf/node.todo.conf).",
+    )
     creates_waiting_limit: int = setting(
         10_000,
         group="Limits",

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from app.node.asking import Said, ask_all
 from app.node.creation import Plan, start
-from app.node.layout import Layout, NodeError, member_name, process_name
+from app.node.layout import Layout, NodeError
 from app.node.nginx import Ports
 from app.node.ports import HIGHEST
-from app.node.replica_set import roles
-from app.node.rolling import READY_SECONDS, is_ready, restart
+from app.node.rolling import READY_SECONDS, restart
 from app.node.scaling import scale
 from app.node.stopping import stop
 from app.node.supervisor import Supervisor
@@ -89,25 +89,17 @@ def status(arguments: Sequence[str], _environment: Mapping[str, str]) -> int:
     supervisor = Supervisor(layout.socket)
     is_well = True
     processes = supervisor.processes()
-    words = _words(layout)
+    said = ask_all(layout, processes)
     for process in processes:
+        word, trouble = said.get(process.name, Said())
         # One of the service that is ready has run for less than `startsecs`, at worst.
-        is_up = process.state in ("RUNNING", "STARTING") and bool(
-            words.get(process.name, process.state == "RUNNING")
-        )
-        word = "" if process.name not in words else words[process.name] if is_up else "NOT READY"
-        show(f"{process.name:16} {process.state:10} {word:10} {process.description}")
+        states = ("RUNNING", "STARTING") if word else ("RUNNING",)
+        is_up = process.state in states and not trouble
+        shown = word if is_up else "NOT READY"
+        description = f"{process.description}: {trouble}" if trouble else process.description
+        show(f"{process.name:16} {process.state:10} {shown:10} {description}")
         is_well = is_well and is_up
     return 0 if is_well else 1
-
-
-def _words(layout: Layout) -> Mapping[str, str | None]:
-    """Return what each process that can be asked is, by name; None: it is not ready."""
-    members = roles(layout.mongo_ports)
-    return {
-        **{process_name(port): "ready" if is_ready(port) else None for port in layout.ports},
-        **{member_name(port): role for port, role in members.items()},
-    }
 
 
 def restart_processes(arguments: Sequence[str], _environment: Mapping[str, str]) -> int:

@@ -1,10 +1,12 @@
 """Changes the processes of the service one at a time, so that the others answer meanwhile."""
 
 import http.client
+import json
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from app.node.layout import NodeError, process_name
 from app.node.ports import require_free
@@ -12,7 +14,7 @@ from app.node.supervisor import Process, Supervisor
 from app.program import NAME
 
 READY_SECONDS = 30.0
-"""For a process to answer 200 at /readyz: it takes one second, and more where MongoDB is away."""
+"""For a process to pass at /readyz: it takes one second, and more where MongoDB is away."""
 
 _END_SECONDS = 35.0
 """For a process to end by itself after SIGTERM: longer than it drains (drain_seconds and
@@ -21,7 +23,7 @@ drain_idle_seconds in conf/node.todo.conf). Then it is killed."""
 _POLL_SECONDS = 0.1
 _ANSWER_SECONDS = 2.0
 _LAST_LINES = 5
-_REASON_CHARACTERS = 300
+_SHOWN = 300  # Characters of what a process says.
 _UNTOLD = ('"logger":"access"', '"s":"I"')
 """In access lines of the service, and in what MongoDB says that is no warning: it ends with dozens
 of lines about its end, behind the one with the reason."""
@@ -41,11 +43,12 @@ def restart(
 
     Raises:
         NodeError: one does not become ready, or nobody would answer meanwhile. The processes that
-            have not been restarted yet go on as they are.
+            have not been restarted yet go on as they are. One that runs and is not ready is
+            stopped, so that nginx sends it nothing, unless no other answers.
     """
     for port in ports:
         process = _when_it_has_started(supervisor, port)
-        if [other for other in ports if is_ready(other)] == [port]:
+        if [other for other in ports if ask(other).answers] == [port]:
             raise NodeError(
                 f"not restarting {port}: no other process is ready, so nobody would answer "
                 f"({NAME} scale 2 adds one)"
@@ -56,8 +59,25 @@ def restart(
             _let_begin_anew(supervisor, process)
         else:
             start_anew(supervisor, port)
-        seconds = wait_until_ready(supervisor, port, within=ready_seconds, logged=logged)
+        try:
+            seconds = wait_until_ready(supervisor, port, within=ready_seconds, logged=logged)
+        except NodeError as error:
+            raise NodeError(f"{error}\n{_take_out(supervisor, port, ports)}") from None
         say(f"{port}: ready after {seconds:.1f} s")
+
+
+def _take_out(supervisor: Supervisor, port: int, ports: Sequence[int]) -> str:
+    """Stop a process that is not ready; return what has become of it.
+
+    One that does not stay up gets no requests as it is, and supervisord goes on trying.
+    """
+    name = process_name(port)
+    if supervisor.process(name).has_failed:
+        return f"{port}: supervisord goes on trying to start it"
+    if not any(ask(other).answers for other in ports if other != port):
+        return f"{port}: left as it is, since no other process answers"
+    supervisor.stop(name)
+    return f"{port}: stopped, so nginx sends it nothing; run.py restart starts it again"
 
 
 def _when_it_has_started(supervisor: Supervisor, port: int) -> Process:
@@ -108,39 +128,63 @@ def wait_until_ready(
     """
     begun = time.monotonic()
     while True:
-        reason = why_not_ready(port)
+        trouble = ask(port).trouble
         process = supervisor.process(process_name(port))
         elapsed = time.monotonic() - begun
-        if reason is None and process.state == "RUNNING":
+        if not trouble and process.state == "RUNNING":
             return elapsed
         if process.has_failed or elapsed > within:
             what = "does not come up" if process.has_failed else "is not ready"
             raise NodeError(
                 f"{port} {what} ({process.state}, {elapsed:.1f} s): "
-                f"{reason or 'it does not stay up'}\n{last_lines(process.log, logged)}"
+                f"{trouble or 'it does not stay up'}\n{last_lines(process.log, logged)}"
             )
         time.sleep(_POLL_SECONDS)
 
 
+class Readiness(NamedTuple):
+    """What a process of the service says at /readyz."""
+
+    answers: bool
+    """It answers requests, reads at least."""
+    trouble: str = ""
+    """Why it is not ready for all of them."""
+
+
 def is_ready(port: int) -> bool:
-    """Ask a process of the service whether requests should be sent to it."""
-    return why_not_ready(port) is None
+    """Tell whether a process of the service is ready for all requests."""
+    return not ask(port).trouble
 
 
-def why_not_ready(port: int) -> str | None:
-    """Ask a process of the service why no requests should be sent to it; None: they should."""
+def ask(port: int) -> Readiness:
+    """Ask a process of the service whether it is ready.
+
+    One that warns is not: it answers reads, and no writes (docs/operations.md, "Health").
+    """
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_ANSWER_SECONDS)
     try:
         connection.request("GET", "/readyz")
         answer = connection.getresponse()
-        if answer.status == http.HTTPStatus.OK:
-            return None
         text = answer.read().decode(errors="replace")
-        return f"/readyz says {answer.status} {text[:_REASON_CHARACTERS]}"
     except (OSError, http.client.HTTPException) as error:
-        return f"/readyz does not answer: {error}"
+        return Readiness(answers=False, trouble=f"/readyz does not answer: {error}")
     finally:
         connection.close()
+    answers = answer.status == http.HTTPStatus.OK
+    try:
+        health = json.loads(text)
+        told = [
+            f"{name.partition(':')[0]}: {check['output']}"
+            for name, checks in health["checks"].items()
+            for check in checks
+            if "output" in check
+        ]
+        word = health["status"]
+    except (ValueError, LookupError, TypeError, AttributeError):  # Somebody else has this port.
+        return Readiness(answers=False, trouble=f"/readyz says {answer.status} {text[:_SHOWN]}")
+    if answers and word == "pass":
+        return Readiness(answers=True)
+    return Readiness(answers, f"/readyz says {answer.status} {word}, {'; '.join(told)[:_SHOWN]}")
 
 
 def last_lines(log: Path, logged: int = 0) -> str:

@@ -4,16 +4,19 @@ import json
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from socket import create_connection, create_server
 from time import monotonic, sleep
 from urllib.parse import quote
 
 import pytest
 from pymongo import MongoClient
-from service import DEADLINE_SECONDS, Service
+from service import DEADLINE_SECONDS, Service, run
+from tornado.testing import bind_unused_port
 
-from app.embedded import join_servers
+from app.embedded import EmbeddedServers, join_servers
 
 OPERATION_SECONDS = 1.0
+CONNECT_SECONDS = 0.2
 STOP_SECONDS = 3.0
 """For an interpreter to end, and nothing else."""
 
@@ -46,6 +49,43 @@ def test_a_service_without_its_database_lives_but_is_not_ready(service: Service)
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.headers["Retry-After"] == "1"
     assert service.stop() == 0
+
+
+def test_a_process_that_others_may_stand_in_for_listens_when_its_database_is_there(
+    data_dir: Path, mongo_uri: str
+) -> None:
+    listening, port = bind_unused_port()
+    listening.close()
+    starting = Service(
+        *(f"--port={port}", f"--mongo-uri={mongo_uri}", "--redis-url=none"),
+        *("--listen-when-ready", "--mongo-connect-seconds=0.2", "--mongo-operation-seconds=0.5"),
+    )
+    try:
+        # Twice as long as another process takes to answer 503.
+        starting.wait_for_log("MongoDB does not answer")
+        sleep(2 * CONNECT_SECONDS)
+        with pytest.raises(ConnectionRefusedError):
+            create_connection(("127.0.0.1", port))
+        assert starting.output == []
+        with join_servers(data_dir, need_redis=False):
+            starting.wait_for_banner()
+            assert starting.call("GET", "/readyz").status == 200
+            assert starting.stop() == 0
+    finally:
+        starting.kill()
+
+
+def test_a_port_that_was_taken_meanwhile_ends_such_a_process_with_a_sentence(
+    servers: EmbeddedServers,
+) -> None:
+    with create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = run(
+            *(f"--port={port}", "--listen-when-ready", "--redis-url=none"),
+            f"--mongo-uri={servers.mongo_uri}",
+        )
+    assert ended.process.returncode == 1
+    assert any(f"port {port} is in use" in line for line in ended.log)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda n: n.name)

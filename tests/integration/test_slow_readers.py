@@ -50,7 +50,7 @@ class Serving:
         self._serving = asyncio.create_task(
             serve(
                 settings,
-                [self._listening],
+                lambda: [self._listening],
                 mongo_uri=mongo_uri,
                 redis_url=None,
                 on_listening=lambda *_: self._ready.set(),
