@@ -1,8 +1,8 @@
 """HTTP in, HTTP out."""
 
-from handlers import health, reference, todos, v0
+from handlers import health, index, reference, todos, v0
 
-ROUTES = (*v0.ROUTES, *todos.ROUTES, *health.ROUTES, *reference.ROUTES)
+ROUTES = (*index.ROUTES, *v0.ROUTES, *todos.ROUTES, *health.ROUTES, *reference.ROUTES)
 """Every address the service has."""
 
 CREATIONS = (v0.CREATION, todos.CREATION)

@@ -2,30 +2,35 @@
 
 import re
 from collections.abc import Awaitable, Callable
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 import msgspec
 from msgspec import Struct
 from tornado.web import RequestHandler, stream_request_body
 
 from app import log
-from app.domain.todo import PUBLIC_OWNER
+from app.domain.todo import PUBLIC_OWNER, TodoDraft
 from app.errors import StorageUnavailable, TodoNotFound
 from app.metrics import METHODS, Metrics
-from app.services.freshness import Reader, Source
+from app.services.freshness import Found, Reader, Source
 from app.services.health import HealthService
 from app.services.todos import TodoService
 from handlers.creating import Creation
 from handlers.doors import Doors
+from handlers.media_types import Parameterised, parse_parameterised
 from handlers.operation import JSON, Operation, operation_of
 from handlers.problems import PROBLEM_JSON, RequestProblem, problem_of
 from handlers.recording import log_if_fault
 from handlers.representation import ALWAYS, CACHE_CONTROL, MISSING, NOT_MODIFIED, Representation
 from handlers.request_ids import request_id
 from handlers.shortcut import Shortcut
-from handlers.validation import parse_json
+from handlers.validation import NoParameters, parse_query
 
-T = TypeVar("T")
+Load = Callable[[str | None], Awaitable[Representation]]
+"""Makes a representation from what the services say, at the scope's stamp; see `Source.load`."""
+
+_UTF_8 = ("utf-8", "utf8")
+"""Names of the only character set that is read; the second is none of IANA's, but sent."""
 
 
 class Dependencies(Struct, frozen=True, kw_only=True):
@@ -133,34 +138,48 @@ class BaseHandler(RequestHandler):
         ]
         return (*own, "HEAD", "OPTIONS") if "GET" in own else (*own, "OPTIONS")
 
-    def json_body(self, kind: type[T]) -> T:
-        """Return the body as a value of ``kind``; the problem says what is wrong otherwise."""
-        self.require_media_type()
-        return parse_json(bytes(self._body), kind)
+    @property
+    def body(self) -> bytes:
+        """The request's body, whole once a method of the handler runs."""
+        return bytes(self._body)
 
-    def require_media_type(self) -> None:
-        """Refuse a body in a media type, character set or coding that is not read here."""
+    def refuse_parameters(self) -> None:
+        """Refuse a query, where the call has no parameters."""
+        parse_query(self.request.query, NoParameters)
+
+    def require_media_type(self, default: str = "") -> Parameterised:
+        """Return the body's media type; refuse a type, character set or coding that is not read.
+
+        Parameters that nobody here knows change nothing (RFC 2045, section 5).
+
+        Args:
+            default: the media type of a body that comes without one.
+        """
         described = self._operation(self.request.method or "")
         accepted = () if described is None or described.body is None else described.body.media_types
-        media_type, _, parameters = self.request.headers.get("Content-Type", "").partition(";")
-        coding = self.request.headers.get("Content-Encoding", "identity")
-        charset = parameters.strip().lower().replace('"', "")
+        media_type = parse_parameterised(self.request.headers.get("Content-Type", default))
+        fields = {}
         if (
-            media_type.strip().lower() not in accepted
-            or charset not in ("", "charset=utf-8")
-            or coding.lower() != "identity"
+            media_type is None
+            or media_type.first not in accepted
+            or media_type.parameters.get("charset", "utf-8").lower() not in _UTF_8
         ):
             header = "Accept-Patch" if self.request.method == "PATCH" else "Accept-Post"
-            readable = ", ".join(accepted)
+            fields[header] = ", ".join(accepted)
+        codings = self.request.headers.get("Content-Encoding", "").lower().split(",")
+        if not {coding.strip(" \t") for coding in codings} <= {"", "identity"}:
+            # Only where this was the reason (RFC 9110, section 12.5.3).
+            fields["Accept-Encoding"] = "identity"
+        if media_type is None or fields:
             raise RequestProblem(
                 "unsupported-media-type",
-                f"Send {readable} in UTF-8, not compressed.",
-                headers={header: readable},
+                f"Send {' or '.join(accepted)} in UTF-8, not compressed.",
+                headers=fields,
             )
+        return media_type
 
-    async def create(self, creation: Creation) -> None:
-        """Store the todo that the body describes, and answer."""
-        draft = creation.read(bytes(self._body))
+    async def create(self, creation: Creation, draft: TodoDraft) -> None:
+        """Store a new todo, and answer."""
         todo = await self.dependencies.todos.add(self.owner, draft)
         self.set_status(creation.status)
         self.set_header("Location", creation.location(todo.id))
@@ -189,17 +208,36 @@ class BaseHandler(RequestHandler):
     async def reply_from(
         self,
         key: str,
-        load: Callable[[str | None], Awaitable[Representation]],
+        load: Load,
         *,
         is_absent: Callable[[str | None], bool] | None = None,
     ) -> None:
-        """Answer a GET through the cache.
+        """Answer a GET through the cache; see `read`, which raises what this does."""
+        found, source = await self.read(key, load, is_absent=is_absent)
+        if self.dependencies.cache_status:
+            # The shortcut cannot tell this, so it is not taken.
+            self.set_header("Cache-Status", f"todo; {found.level.value}")
+        else:
+            self.dependencies.shortcut.remember(self.request.uri or "", self.route, source)
+        self.reply_with(found.body)
+
+    async def read(
+        self,
+        key: str,
+        load: Load,
+        *,
+        is_absent: Callable[[str | None], bool] | None = None,
+    ) -> tuple[Found[Representation], Source[Representation]]:
+        """Return what is found through the cache, and where.
 
         Args:
             key: names what is asked for among all that belongs to the owner: equal keys, equal
                 answers.
             load: makes it from what the services say; see `Source.load`.
             is_absent: takes the scope's stamp, and tells whether there certainly is no such thing.
+
+        Raises:
+            TodoNotFound: there is no such thing.
         """
 
         async def load_or_miss(stamp: str | None) -> Representation:
@@ -216,12 +254,7 @@ class BaseHandler(RequestHandler):
         found = await reader.read_on(source, stamp)
         if found.body.is_missing:
             raise TodoNotFound
-        if self.dependencies.cache_status:
-            # The shortcut cannot tell this, so it is not taken.
-            self.set_header("Cache-Status", f"todo; {found.level.value}")
-        else:
-            self.dependencies.shortcut.remember(self.request.uri or "", self.route, source)
-        self.reply_with(found.body)
+        return found, source
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Render an error that Tornado caught as a problem document."""

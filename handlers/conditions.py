@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -33,6 +34,36 @@ class Tags(Struct, frozen=True):
         return self.match_strongly(tag) or tag.strip('"') in self.weak
 
 
+CONDITIONS = ("If-Match", "If-None-Match")
+"""The header fields that are heeded."""
+
+
+class Preconditions(NamedTuple):
+    """The preconditions that are heeded: no date is, since nothing here has one."""
+
+    match: Tags | None
+    none_match: Tags | None
+
+
+def parse_preconditions(headers: Mapping[str, str]) -> Preconditions:
+    """Return If-Match and If-None-Match of a request.
+
+    Raises:
+        RequestProblem: it names each that cannot be understood.
+    """
+    found, wrong = [], []
+    for name in CONDITIONS:
+        try:
+            found.append(parse_tags(headers, name))
+        except RequestProblem as problem:
+            wrong.append(problem)
+    if wrong:
+        details = " ".join(problem.detail for problem in wrong)
+        errors = [error for problem in wrong for error in problem.errors]
+        raise RequestProblem("invalid-header", details, errors=errors)
+    return Preconditions(*found)
+
+
 def parse_tags(headers: Mapping[str, str], name: str) -> Tags | None:
     """Return the tags that a conditional header field lists; None if it is absent.
 
@@ -62,8 +93,7 @@ def rev_condition(headers: Mapping[str, str]) -> RevCondition:
 
     A weak tag never meets If-Match: its comparison is the strong one (section 13.1.1).
     """
-    match = parse_tags(headers, "If-Match")
-    none_match = parse_tags(headers, "If-None-Match")
+    match, none_match = parse_preconditions(headers)
     if none_match is not None and none_match.every:
         return RevCondition(any_of=frozenset())  # "Only if there is none": never for a change.
     return RevCondition(

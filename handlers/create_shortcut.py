@@ -46,7 +46,7 @@ class CreateShortcut:
         """Return the answer to come; see `app.httpserver.Ready`."""
         asked = Asked(*request.values)
         found = self._creations.get((request.target, asked.media_type or ""))
-        if found is None:
+        if found is None or asked.none_match is not None:
             return None
         creation, template = found
         try:

@@ -20,7 +20,7 @@ class Creation(Struct, frozen=True, kw_only=True):
     """Its path, which is its route as well."""
 
     media_type: str
-    """The one that it is sent in."""
+    """The one that it is mostly sent in; the ordinary road may know more."""
 
     read: Callable[[bytes], TodoDraft]
     """Reads a body; raises `RequestProblem`."""

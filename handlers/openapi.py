@@ -17,13 +17,15 @@ _PROBLEM_MEDIA_TYPE = "application/problem+json"
 _SCHEMA_REFERENCE = "#/components/schemas/{name}"
 _HEADERS = {
     "ETag": "The entity tag, for If-Match and If-None-Match.",
-    "Link": 'The address of the next page, as rel="next".',
+    "Link": 'Another address: of the next page as rel="next", of this document as "service-desc".',
     "Location": "The address of the todo.",
     "X-Request-Id": "The request's id, the client's if it sent one.",
     "Allow": "The methods of this address.",
     "Retry-After": "Seconds to wait before trying again.",
     "Accept-Post": "The media types that POST reads here.",
     "Accept-Patch": "The media types that PATCH reads here.",
+    "Accept-Encoding": "The codings that are read; only where the body's was the reason.",
+    "Vary": "The header field of the request that chose this answer.",
 }
 _TAG_LIST = {"type": "string", "pattern": r'^(\*|(W/)?"[^"]*"(, *(W/)?"[^"]*")*)$'}
 _PROBLEM_HEADERS = {"405": "Allow", "412": "ETag", "503": "Retry-After"}
@@ -89,6 +91,7 @@ def _operation(route: Route, method: str, described: Operation) -> dict[str, Any
             answer.headers,
             None if answer.kind is None or method == "HEAD" else answer.media_type,
             answer.kind,
+            () if method == "HEAD" else answer.other_media_types,
         )
         for status, answer in described.answers.items()
     }
@@ -126,7 +129,11 @@ def _operation_id(method: str, template: str) -> str:
 
 
 def _answer(
-    description: str, headers: Sequence[str], media_type: str | None = None, kind: Any = None
+    description: str,
+    headers: Sequence[str],
+    media_type: str | None = None,
+    kind: Any = None,
+    texts: Sequence[str] = (),
 ) -> dict[str, Any]:
     answer: dict[str, Any] = {
         "description": description,
@@ -135,7 +142,10 @@ def _answer(
         },
     }
     if media_type is not None:
-        answer["content"] = {media_type: {"schema": _schema(kind)}}
+        answer["content"] = {
+            media_type: {"schema": _schema(kind)},
+            **{text: {"schema": {"type": "string"}} for text in texts},
+        }
     return answer
 
 
@@ -147,7 +157,7 @@ def _problems(method: str, codes: Sequence[str]) -> dict[str, Any]:
     for status, same in sorted(by_status.items()):
         headers = [_PROBLEM_HEADERS[status]] if status in _PROBLEM_HEADERS else []
         if status == "415":
-            headers = ["Accept-Patch" if method == "PATCH" else "Accept-Post"]
+            headers = ["Accept-Patch" if method == "PATCH" else "Accept-Post", "Accept-Encoding"]
         answers[status] = _answer(
             ", or ".join(f"{PROBLEMS[code].title} (`/problems/{code}`)" for code in same) + ".",
             headers,

@@ -14,7 +14,9 @@ from handlers.problems import REFUSALS
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 FORM = "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data"
 TEXT = "text/plain"
+HTML = "text/html"
 
 ANYWHERE = (*REFUSALS, "internal-error")
 """Problems that every operation may answer with."""
@@ -34,6 +36,8 @@ class Answer(Struct, frozen=True):
     kind: Any = None
     media_type: str = JSON
     headers: tuple[str, ...] = ()
+    other_media_types: tuple[str, ...] = ()
+    """Those of texts that say the same, chosen by Accept."""
 
 
 class Operation(Struct, frozen=True, kw_only=True):

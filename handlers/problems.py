@@ -193,9 +193,16 @@ class RequestProblem(Exception):
         )
 
 
+INVALID_CURSOR = ("invalid_cursor", "is damaged or was made for another list")
+"""The code of a cursor that leads nowhere, and what is wrong with it."""
+
 _STATUS_CODES = {
     HTTPStatus.NOT_FOUND: "not-found",
     HTTPStatus.METHOD_NOT_ALLOWED: "method-not-allowed",
+}
+_DETAILS = {
+    "not-found": "Nothing has this address; /openapi.json describes those that exist.",
+    "method-not-allowed": "Method not allowed.",
 }
 
 
@@ -220,11 +227,8 @@ def problem_of(  # noqa: PLR0911 - a table: one row for each error.
                 current=view(todo),
             )
         case InvalidCursor():
-            wrong = FieldError(
-                parameter="cursor",
-                code="invalid_cursor",
-                detail="is damaged or was made for another list",
-            )
+            code, detail = INVALID_CURSOR
+            wrong = FieldError(parameter="cursor", code=code, detail=detail)
             return RequestProblem("invalid-parameter", "The cursor is not valid.", errors=[wrong])
         case StorageOverloaded():
             return RequestProblem(
@@ -246,5 +250,5 @@ def problem_of(  # noqa: PLR0911 - a table: one row for each error.
             )
         case HTTPError(status_code=status) if status in _STATUS_CODES:
             code = _STATUS_CODES[HTTPStatus(status)]
-            return RequestProblem(code, PROBLEMS[code].title + ".")
+            return RequestProblem(code, _DETAILS[code])
     return RequestProblem("internal-error", "Something went wrong on our side.")

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from types import MappingProxyType
+from typing import NoReturn
 
 import msgspec
 from msgspec import Raw, Struct
 
 from app.httpserver import Answer
-from handlers.conditions import parse_tags
+from handlers.conditions import parse_preconditions
 from handlers.operation import JSON
 from handlers.problems import PROBLEM_JSON, RequestProblem
 
@@ -55,14 +56,25 @@ class Representation:
         Raises:
             RequestProblem: a condition is malformed, or If-Match is not met.
         """
-        match = parse_tags(conditions, "If-Match")
+        match, none_match = parse_preconditions(conditions)
         if match is not None and not match.match_strongly(self.tag):
-            raise RequestProblem(
-                "precondition-failed", f"It is at {self.tag} now.", headers={"ETag": self.tag}
-            )
-        none_match = parse_tags(conditions, "If-None-Match")
+            self._fail()
         is_known = none_match is not None and none_match.match_weakly(self.tag)
         return NOT_MODIFIED if is_known else OK
+
+    def demand(self, conditions: Mapping[str, str]) -> None:
+        """Raise unless a change may go on, by the header fields of its request.
+
+        Raises:
+            RequestProblem: a condition is malformed or not met.
+        """
+        if self.heed(conditions) is NOT_MODIFIED:
+            self._fail()
+
+    def _fail(self) -> NoReturn:
+        raise RequestProblem(
+            "precondition-failed", f"It is at {self.tag} now.", headers={"ETag": self.tag}
+        )
 
     def fields_of(self, status: HTTPStatus) -> Fields:
         """Return the header fields of an answer with status 200 or 304, in their order."""

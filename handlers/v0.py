@@ -1,6 +1,7 @@
 """The first version of the API: the founding article's contract, to the letter."""
 
 import re
+from collections.abc import Sequence
 from functools import partial
 from http import HTTPStatus
 from typing import Annotated
@@ -11,7 +12,8 @@ from app.domain.todo import Content, TodoDraft
 from app.services.todos import TodoService
 from handlers.base import BaseHandler, Route
 from handlers.creating import Creation
-from handlers.operation import FORM, Answer, Body, Operation, operation
+from handlers.multipart import parse_multipart
+from handlers.operation import FORM, MULTIPART, Answer, Body, Operation, operation
 from handlers.representation import Representation, represent
 from handlers.validation import convert_parameters, parse_pairs, refuse_parameter
 from handlers.wire import ArticlePage, article_view
@@ -78,16 +80,21 @@ class ArticleListHandler(BaseHandler):
     @operation(
         Operation(
             summary="Add a todo from a form.",
-            body=Body(ArticleForm, (FORM,)),
+            body=Body(ArticleForm, (FORM, MULTIPART)),
             answers={200: Answer("It is stored; no body.", headers=("Location",))},
             problems=("invalid-parameter", "storage-unavailable"),
         )
     )
     async def post(self) -> None:
         """Store the form's ``content`` as a new todo."""
-        if "Content-Type" in self.request.headers:  # A POST of nothing lacks its content only.
-            self.require_media_type()
-        await self.create(CREATION)
+        # A POST of nothing lacks its content only.
+        media_type = self.require_media_type(default=FORM)
+        if media_type.first == MULTIPART:
+            pairs = parse_multipart(self.body, media_type.parameters.get("boundary"))
+            draft = _draft_of(pairs)
+        else:
+            draft = CREATION.read(self.body)
+        await self.create(CREATION, draft)
 
     def _start(self) -> int:
         text = self.get_query_argument("start", "0", strip=False)
@@ -136,8 +143,10 @@ class ArticleTodoHandler(BaseHandler):
 
 
 def _draft(body: bytes) -> TodoDraft:
-    # Bytes that are not UTF-8 stand as lone surrogates, which `parse_pairs` refuses.
-    pairs = parse_pairs(body.decode("utf-8", "surrogateescape"))
+    return _draft_of(parse_pairs(body.decode("utf-8", "surrogateescape")))
+
+
+def _draft_of(pairs: Sequence[tuple[str, str]]) -> TodoDraft:
     return TodoDraft(convert_parameters(pairs, ArticleForm).content)
 
 

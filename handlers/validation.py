@@ -1,197 +1,261 @@
-"""What clients send, turned into typed values or into the problem that says what is wrong."""
+"""What clients send, turned into typed values or into the problem that says all that is wrong."""
 
+import codecs
 import json
-import math
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import parse_qsl, quote
 
 import msgspec
+from msgspec import Struct, inspect
 
+from handlers.explaining import (
+    LONE_SURROGATE,
+    MAX_NAME_CHARACTERS,
+    Wrong,
+    bare,
+    explain,
+    explain_unknown,
+    fields_of,
+    missing,
+    shorten,
+    summarise,
+)
 from handlers.problems import FieldError, RequestProblem
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Struct)
 
 MAX_FIELDS = 100
 """Most parameters of a query or fields of a form; no call of ours has ten."""
 
-_MAX_NAME_CHARACTERS = 100
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+MAX_ERRORS = 100
+"""Most wrong members that an answer tells of: as many as a query may have parameters."""
 
-_NO_TEXT = "holds a control character or half a surrogate pair"
+_NO_BYTES_OF_UTF_8 = re.compile("[\udc80-\udcff]")
+"""Stand for bytes that are not UTF-8, by Python's error handler ``surrogateescape``."""
 
-# What msgspec says, and the code and words that we give it; a test pins each row.
-_AT = r" - at `\$\.(?P<name>[^`]*)`"
-_RULES = tuple(
-    (re.compile(pattern, re.DOTALL), code, detail)
-    for pattern, code, detail in (
-        (r"Object contains unknown field `(?P<name>.*)`", "unknown_field", "is not known here"),
-        (r"Object missing required field `(?P<name>.*)`", "missing", "is required"),
-        (rf"Expected `str` of length >= 1{_AT}", "too_short", "must not be empty"),
-        (
-            rf"Expected `str` of length <= (?P<limit>\d+){_AT}",
-            "too_long",
-            "is longer than {limit} characters",
-        ),
-        (
-            rf"Expected `str` matching regex .*{_AT}",
-            "invalid_character",
-            _NO_TEXT,
-        ),
-        (rf"Invalid enum value .*{_AT}", "not_allowed", "is none of the values allowed here"),
-        (rf"Expected `int` >= (?P<limit>\d+){_AT}", "too_small", "is below {limit}"),
-        (rf"Expected `int` <= (?P<limit>\d+){_AT}", "too_large", "is above {limit}"),
-        (rf"Expected `(?P<kind>[^`]*)`, got `[^`]*`{_AT}", "wrong_type", "must be {kind}"),
-        (r"Expected `(?P<kind>[^`]*)`, got `[^`]*`", "wrong_type", "must be {kind}"),
-    )
-)
-_KINDS = {
-    "str": "a string",
-    "int": "an integer",
-    "bool": "true or false",
-    "object": "an object",
-}
+_INTEGER = re.compile("-?(?:0|[1-9][0-9]*)")
+_MAX_DIGITS = 4300
+"""Python reads no integer with more (`sys.set_int_max_str_digits`)."""
+_HUGE: int = 10**_MAX_DIGITS
+"""Stands for every integer with more digits: it is above all limits, as they are."""
 
 
-def parse_json(body: bytes, kind: type[T]) -> T:
+class NoParameters(Struct, frozen=True, forbid_unknown_fields=True):
+    """The query of a call that has no parameters."""
+
+
+Check = Callable[[str], tuple[str, str] | None]
+"""Takes the text of a parameter; returns a code and what is wrong with it, or None."""
+
+
+# --- JSON
+
+
+def parse_json(body: bytes, kind: type[T], shown: type[Struct]) -> T:
     """Return a JSON body as a value of ``kind``.
 
     Stricter than JSON parsers are by themselves: two readers must not see two things
     (RFC 8259, section 4; RFC 7493, sections 2.1 to 2.3).
 
+    Args:
+        body: what was sent.
+        kind: what it should be; all its members stand at the top.
+        shown: how the resource is shown. Its other members can be read only.
+
     Raises:
         RequestProblem: 400 for what is no proper JSON, 422 for what is not of this kind.
     """
-    try:
-        document = json.loads(
-            body.decode("utf-8"),
-            object_pairs_hook=_object,
-            parse_constant=_refuse_constant,
-            parse_float=_finite,
-        )
-    except RecursionError:
-        raise RequestProblem("malformed-json", "The JSON is nested too deeply.") from None
-    except UnicodeDecodeError:
-        raise RequestProblem("malformed-json", "The body is not UTF-8.") from None
-    except json.JSONDecodeError as error:
-        raise RequestProblem("malformed-json", f"{error}.") from None
-    except ValueError:  # Python's bound against quadratic conversions: 4300 digits.
-        raise RequestProblem("malformed-json", "A number has too many digits.") from None
-    try:
-        return msgspec.convert(document, kind)
-    except UnicodeEncodeError:  # How msgspec fails on such a text in the place of an object.
-        raise RequestProblem("malformed-json", "A text holds half a surrogate pair.") from None
-    except msgspec.ValidationError as error:
-        name, code, detail = _explain(str(error))
-        _refuse_member(name, code, detail)
-
-
-def parse_query(query: str, kind: type[T]) -> T:
-    """Return a query string as a value of ``kind``, whose fields are its parameters.
-
-    Raises:
-        RequestProblem: 400 naming the parameter that is unknown, repeated or of no use.
-    """
-    return convert_parameters(parse_pairs(query), kind)
-
-
-def parse_pairs(text: str) -> dict[str, str]:
-    """Return the names and values of a query string or a form (the URL standard, 5.1).
-
-    Raises:
-        RequestProblem: 400 for too many, for a repeated name and for what is not UTF-8.
-    """
-    try:
-        text.encode()  # Bytes that are not UTF-8 stand as lone surrogates, which this refuses.
-        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
-    except UnicodeError:
-        raise RequestProblem("invalid-parameter", "The parameters are not UTF-8.") from None
-    except ValueError:
-        raise RequestProblem(
-            "invalid-parameter", f"There are more than {MAX_FIELDS} parameters."
-        ) from None
-    values: dict[str, str] = {}
-    for name, value in pairs:
-        if name in values:
-            refuse_parameter(name, "repeated", "is given more than once")
-        values[name] = value
-    return values
-
-
-def convert_parameters(values: Mapping[str, str], kind: type[T]) -> T:
-    """Return parameters as a value of ``kind``; the texts of numbers become numbers.
-
-    Raises:
-        RequestProblem: 400 naming the parameter that is wrong.
-    """
-    try:
-        return msgspec.convert(values, kind, strict=False)
-    except msgspec.ValidationError as error:
-        name, code, detail = _explain(str(error))
-        refuse_parameter(name or "", code, detail)
-
-
-def refuse_parameter(name: str, code: str, detail: str) -> NoReturn:
-    """Raise the problem that a query parameter or form field is answered with."""
-    name = name[:_MAX_NAME_CHARACTERS]
+    document = _load_json(body)
+    is_object = isinstance(document, dict)
+    if is_object and not any(map(_is_no_text, document.values())):
+        try:
+            return msgspec.convert(document, kind)
+        except msgspec.ValidationError:
+            pass  # It says only the first thing that is wrong.
+    wrong = (
+        _wrong_members(document, kind, shown)
+        if is_object
+        else [Wrong(None, "wrong_type", "must be an object")]
+    )
     raise RequestProblem(
-        "invalid-parameter",
-        f"{name} {detail}.",
-        errors=[FieldError(parameter=name, code=code, detail=detail)],
+        "invalid-content",
+        summarise(wrong, "The document"),
+        errors=[
+            FieldError(pointer=_pointer(name), code=code, detail=detail)
+            for name, code, detail in wrong[:MAX_ERRORS]
+        ],
     )
 
 
-def _explain(message: str) -> tuple[str | None, str, str]:
-    """Return the field that msgspec's message is about, our code for it and our words."""
-    for pattern, code, detail in _RULES:
-        if match := pattern.fullmatch(message):
-            said = match.groupdict()
-            name = said.pop("name", None)
-            if "kind" in said:
-                said["kind"] = _KINDS.get(said["kind"], said["kind"])
-            return name, code, detail.format(**said)
-    return None, "invalid", "is not valid"
-
-
-def _refuse_member(name: str | None, code: str, detail: str) -> NoReturn:
-    named = "The document" if name is None else name[:_MAX_NAME_CHARACTERS]
-    raise RequestProblem(
-        "invalid-content",
-        f"{named} {detail}.",
-        errors=[FieldError(pointer=_pointer(name), code=code, detail=detail)],
-    ) from None
-
-
-def _pointer(name: str | None) -> str:
-    """Return the JSON Pointer of a member (RFC 6901); of one with an endless name, its object's."""
-    if name is None or len(name) > _MAX_NAME_CHARACTERS:
-        return "#"
-    return "#/" + quote(name.replace("~", "~0").replace("/", "~1"))
+def _load_json(body: bytes) -> Any:
+    try:
+        return json.loads(
+            body.decode("utf-8"),
+            object_pairs_hook=_object,
+            parse_constant=_refuse_constant,
+            parse_int=_integer,
+        )
+    except RecursionError:
+        raise RequestProblem("malformed-json", "The JSON is nested too deeply.") from None
+    except UnicodeDecodeError as error:
+        byte = f"byte {error.start + 1} is 0x{body[error.start]:02X}"
+        raise RequestProblem("malformed-json", f"The body is not UTF-8: {byte}.") from None
+    except json.JSONDecodeError as error:
+        detail = (
+            "A byte order mark stands before the JSON"
+            if body.startswith(codecs.BOM_UTF8)
+            else f"{error}"
+        )
+        raise RequestProblem("malformed-json", f"{detail}.") from None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
-    if len(members) != len(pairs):
-        raise RequestProblem("malformed-json", "A name stands twice in one JSON object.")
-    for name, value in members.items():
+    for name in members:
         if _is_no_text(name):
             raise RequestProblem("malformed-json", "A name holds half a surrogate pair.")
-        if isinstance(value, str) and _is_no_text(value):
-            _refuse_member(name, "invalid_character", _NO_TEXT)
+    if len(members) != len(pairs):
+        counts = Counter(name for name, _ in pairs)
+        twice = json.dumps(shorten(counts.most_common(1)[0][0]), ensure_ascii=False)
+        raise RequestProblem("malformed-json", f"The name {twice} stands twice in one object.")
     return members
 
 
-def _is_no_text(text: str) -> bool:
-    return not text.isascii() and _LONE_SURROGATE.search(text) is not None
+def _is_no_text(value: object) -> bool:
+    return (
+        isinstance(value, str) and not value.isascii() and LONE_SURROGATE.search(value) is not None
+    )
 
 
-def _finite(text: str) -> float:
-    number = float(text)
-    if math.isinf(number):  # Readers disagree about it (RFC 8259, section 6).
-        raise RequestProblem("malformed-json", "A number is too large.")
-    return number
+def _integer(text: str) -> int:
+    if len(text) <= _MAX_DIGITS:
+        return int(text)
+    return -_HUGE if text.startswith("-") else _HUGE
 
 
 def _refuse_constant(name: str) -> NoReturn:
     raise RequestProblem("malformed-json", f"{name} is not JSON.")
+
+
+def _wrong_members(
+    members: Mapping[str, Any], kind: type[Struct], shown: type[Struct]
+) -> list[Wrong]:
+    known = fields_of(kind)
+    wrong = []
+    for name, value in members.items():
+        if name not in known:
+            wrong.append(Wrong(name, *explain_unknown(name, known, fields_of(shown))))
+        elif problem := explain(value, known[name].type):
+            wrong.append(Wrong(name, *problem))
+    return wrong + missing(known, members)
+
+
+def _pointer(name: str | None) -> str:
+    """Return the JSON Pointer of a member (RFC 6901); of one with an endless name, its object's."""
+    if name is None or len(name) > MAX_NAME_CHARACTERS:
+        return "#"
+    return "#/" + quote(name.replace("~", "~0").replace("/", "~1"))
+
+
+# --- Queries and forms
+
+
+def parse_query(query: str, kind: type[T], checks: Mapping[str, Check] = MappingProxyType({})) -> T:
+    """Return a query string as a value of ``kind``, whose fields are its parameters.
+
+    Raises:
+        RequestProblem: 400 naming each parameter that is unknown, repeated or of no use.
+    """
+    return convert_parameters(parse_pairs(query), kind, checks)
+
+
+def parse_pairs(text: str) -> list[tuple[str, str]]:
+    """Return the names and values of a query string or a form (the URL standard, 5.1).
+
+    Bytes that are not UTF-8 stand in them by the error handler ``surrogateescape``.
+
+    Raises:
+        RequestProblem: 400 for too many.
+    """
+    try:
+        return parse_qsl(
+            text, keep_blank_values=True, errors="surrogateescape", max_num_fields=MAX_FIELDS
+        )
+    except ValueError:
+        refuse_too_many_fields()
+
+
+def refuse_too_many_fields() -> NoReturn:
+    """Raise the problem that too many parameters or form fields are answered with."""
+    raise RequestProblem("invalid-parameter", f"There are more than {MAX_FIELDS} parameters.")
+
+
+def convert_parameters(
+    pairs: Iterable[tuple[str, str]],
+    kind: type[T],
+    checks: Mapping[str, Check] = MappingProxyType({}),
+) -> T:
+    """Return parameters as a value of ``kind``; the texts of numbers become numbers.
+
+    Args:
+        pairs: names and values, as `parse_pairs` returns them.
+        kind: has a field for each; others are refused or ignored, as its configuration says.
+        checks: more than the types of the fields say, by the names of parameters.
+
+    Raises:
+        RequestProblem: 400 naming each parameter that is wrong.
+    """
+    known = fields_of(kind)
+    values: dict[str, Any] = {}
+    wrong: dict[str, Wrong] = {}
+    for name, text in pairs:
+        value, problem = text, None
+        if _NO_BYTES_OF_UTF_8.search(name):
+            problem = ("invalid_character", "is a name that is not UTF-8")
+        elif found := _NO_BYTES_OF_UTF_8.search(text):
+            problem = ("invalid_character", f"is not UTF-8 at character {found.start() + 1}")
+        elif name not in known:
+            if not kind.__struct_config__.forbid_unknown_fields:
+                continue
+            problem = explain_unknown(name, known)
+        elif name in values:
+            problem = ("repeated", "is given more than once")
+        else:
+            value = _typed(text, known[name].type)
+            problem = explain(value, known[name].type)
+            if problem is None and name in checks:
+                problem = checks[name](text)
+        values[name] = value
+        if problem is not None:
+            shown = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+            wrong[name] = Wrong(shown, *problem)
+    found_wrong = [*wrong.values(), *missing(known, values)]
+    if found_wrong:
+        _refuse_parameters(found_wrong)
+    return msgspec.convert(values, kind)
+
+
+def refuse_parameter(name: str, code: str, detail: str) -> NoReturn:
+    """Raise the problem that a query parameter or form field is answered with."""
+    _refuse_parameters([Wrong(name, code, detail)])
+
+
+def _refuse_parameters(wrong: Sequence[Wrong]) -> NoReturn:
+    raise RequestProblem(
+        "invalid-parameter",
+        summarise(wrong, ""),
+        errors=[
+            FieldError(parameter=shorten(name or ""), code=code, detail=detail)
+            for name, code, detail in wrong
+        ],
+    )
+
+
+def _typed(text: str, kind: inspect.Type) -> Any:
+    """Return the number that a text stands for where one is due, otherwise the text."""
+    is_number = isinstance(bare(kind), inspect.IntType) and _INTEGER.fullmatch(text) is not None
+    return _integer(text) if is_number else text

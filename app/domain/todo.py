@@ -16,7 +16,11 @@ MAX_CONTENT_CHARACTERS = 4096
 # Refused: C0 and C1 controls and DEL (all but tab, line feed and carriage return), which
 # corrupt terminals and logs. Lone surrogates are no text in any encoding: who reads the todo
 # from bytes refuses them, since not every reader of the schema could read a pattern with them.
-_TEXT = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$"
+_CONTROLS = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f"
+_TEXT = rf"^[^{_CONTROLS}]*$"
+
+NO_TEXT = re.compile(rf"[{_CONTROLS}\ud800-\udfff]")
+"""Finds a character that no content may have."""
 
 Content = Annotated[
     str,

@@ -119,7 +119,11 @@ async def test_both_roads_send_the_same_bytes(
 
 
 @pytest.mark.parametrize(
-    "target", [UNKNOWN, "/v1/todos/junk", "/todo?start=999999999", "/v1/todos?limit=0", "/nowhere"]
+    "target",
+    [
+        *(UNKNOWN, "/v1/todos/junk", "/todo?start=999999999", "/v1/todos?limit=0", "/nowhere"),
+        *("/v1/todos?limit=1e1&a=1", f"{UNKNOWN}?fields=id"),
+    ],
 )
 async def test_what_is_no_success_is_answered_the_same_every_time(
     api: Api, http_server: tuple[Server, int], target: str

@@ -12,7 +12,7 @@ from handlers.problems import RequestProblem
 pytestmark = pytest.mark.gen_test
 
 UNKNOWN = "/v1/todos/0123456789abcdef01234567"
-TAGGED = ("/index", "/todo", "/v1/todos", "/version", "/openapi.json")
+TAGGED = ("/index", "/", "/todo", "/v1/todos", "/version", "/openapi.json")
 MALFORMED = [
     *("", " ", ",", "3", '"3', '3"', "'3'", 'w/"3"', 'W/ "3"', '"3" "4"', '"3";q=1', '"3", 4'),
     *('*, "3"', '"3", *', "**", '"a b"', '"a"b"', '"\t"'),
@@ -50,7 +50,9 @@ async def test_the_tag_of_a_list_changes_with_every_change_of_a_todo_on_it(api):
         ("PATCH", target, {"is_finished": True}),
         ("DELETE", target, None),
     ):
-        tags = {path: (await api.call("GET", path)).headers["ETag"] for path in TAGGED[1:3]}
+        tags = {
+            path: (await api.call("GET", path)).headers["ETag"] for path in ("/todo", "/v1/todos")
+        }
         await api.call(method, where, json_body=body)
         for path, tag in tags.items():
             # The first version does not show the time of the last change, nor the revision.
@@ -185,6 +187,23 @@ async def test_a_condition_that_cannot_be_understood_is_400(api, method, body, n
     answer = await api.call(method, target, json_body=body, headers={name: "2"})
     assert (answer.status, *answer.wrong) == (400, name, "malformed")
     assert (await api.call("GET", target)).headers["ETag"] == '"2"'
+
+
+async def test_both_conditions_that_cannot_be_understood_are_named(api):
+    headers = {"If-Match": "2", "If-None-Match": "x"}
+    answer = await api.call("GET", "/v1/todos", headers=headers)
+    assert answer.status == 400
+    assert [error["header"] for error in answer.json()["errors"]] == ["If-Match", "If-None-Match"]
+
+
+@pytest.mark.parametrize("name", ["If-Modified-Since", "If-Unmodified-Since"])
+@pytest.mark.parametrize("date", ["Thu, 01 Jan 1970 00:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 GMT"])
+async def test_conditions_on_a_date_that_nothing_has_are_ignored(api, name, date):
+    # RFC 9110, sections 13.1.3 and 13.1.4.
+    target = await address(api)
+    for method, body, status in (("GET", None, 200), *METHODS):
+        answer = await api.call(method, target, json_body=body, headers={name: date})
+        assert answer.status == status
 
 
 # --- Reading the header fields

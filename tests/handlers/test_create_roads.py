@@ -28,6 +28,7 @@ CREATES = {
     "v0, Chinese": ("/todo", FORM, "content=给妈妈打电话".encode()),
     "v0, other fields": ("/todo", FORM, b"a=1&content=%F0%9F%8E%82&b="),
     "v0, character set": ("/todo", f"{FORM}; charset=UTF-8", b"content=x"),
+    "v0, repeated other fields": ("/todo", FORM, b"a=1&content=x&a=2"),
     "v1": ("/v1/todos", "application/json", b'{"content":"buy milk"}'),
     "v1, Chinese": ("/v1/todos", "application/json", '{"content":"买牛奶"}'.encode()),
     "v1, character set": ("/v1/todos", "application/json;charset=utf-8", b' {"content": "x"} '),
@@ -44,6 +45,11 @@ REFUSED = {
     "v1, unknown member": ("/v1/todos", "application/json", b'{"content":"x","$gt":1}', 422),
     "v1, twice": ("/v1/todos", "application/json", b'{"content":"x","content":"y"}', 400),
     "v1, a form": ("/v1/todos", FORM, b"content=x", 415),
+    "v1, read only": ("/v1/todos", "application/json", b'{"content":"x","id":"y","a":1}', 422),
+    "v1, a huge number": ("/v1/todos", "application/json", b'{"content":1e400}', 422),
+    "v1, many digits": ("/v1/todos", "application/json", b'{"content":' + b"1" * 4301 + b"}", 422),
+    "v1, a parameter": ("/v1/todos?dry_run=true", "application/json", b'{"content":"x"}', 400),
+    "v0, a broken multipart form": ("/todo", "multipart/form-data; boundary=x", b"--x--x", 400),
     "no such address": ("/todos", FORM, b"content=x", 404),
 }
 
@@ -116,6 +122,35 @@ async def test_what_is_wrong_is_said_by_the_handler_and_stores_nothing(
     assert plain.startswith(b"HTTP/1.1 %d " % status)
     assert plain == ordinary
     assert (await api.call("GET", "/v1/todos")).json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("field", "status"),
+    [
+        *(("If-None-Match: *", 412), ("If-None-Match: W/{tag}", 412), ('If-Match: "a"', 412)),
+        *(("If-Match: W/{tag}", 412), ("If-None-Match: a", 400), ("If-Match:", 400)),
+        *(("If-None-Match: {tag}, x", 400), ("If-Match: {tag}", 201), ("If-Match: *", 201)),
+        ('If-None-Match: "a"', 201),
+    ],
+)
+async def test_preconditions_on_the_list_are_heeded_before_a_todo_is_added(
+    api: Api, http_server: tuple[Server, int], field: str, status: int
+) -> None:
+    await api.add()
+    listed = await api.call("GET", "/v1/todos")
+    tag = listed.headers["ETag"]
+    async with by(http_server[0], shortcut=0):
+        answer = await exchange(api, post(*CREATES["v1"], field.format(tag=tag)))
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
+    if status == 412:
+        assert f"\r\nEtag: {tag}\r\n".lower().encode() in answer.lower()
+    todos = len((await api.call("GET", "/v1/todos")).json()["items"])
+    assert todos == 1 + (status == 201)
+
+
+async def test_the_first_version_adds_whatever_the_preconditions(api: Api) -> None:
+    answer = await exchange(api, post(*CREATES["v0"], "If-None-Match: *", 'If-Match: "a"'))
+    assert answer.startswith(b"HTTP/1.1 200 ")
 
 
 async def test_a_body_that_comes_behind_its_head_is_stored_once(api: Api) -> None:

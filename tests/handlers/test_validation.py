@@ -1,17 +1,16 @@
 """What clients send is refused with the place and the reason, is never a fault, never a query."""
 
-import gzip
 import json
+from time import perf_counter
 
 import pytest
 
 from app.domain.todo import MAX_CONTENT_CHARACTERS
-from handlers.validation import MAX_FIELDS
+from handlers.validation import MAX_ERRORS
 
 pytestmark = pytest.mark.gen_test
 
 JSON = {"Content-Type": "application/json"}
-NOT_ALLOWED = "is none of the values allowed here"
 
 
 async def post(api, body, headers=JSON):
@@ -25,20 +24,32 @@ async def post(api, body, headers=JSON):
 # --- One row for each rule of handlers/validation.py
 
 CONTENT_RULES = [
-    ('{"content": "a", "x": 1}', "#/x", "unknown_field", "is not known here"),
+    ('{"content": "a", "x": 1}', "#/x", "unknown_field", "is not known here; known: content"),
     ("{}", "#/content", "missing", "is required"),
     ('{"content": ""}', "#/content", "too_short", "must not be empty"),
     (
         json.dumps({"content": "a" * (MAX_CONTENT_CHARACTERS + 1)}),
         "#/content",
         "too_long",
-        "is longer than 4096 characters",
+        "is longer than 4096 characters: it has 4097",
     ),
     (
-        '{"content": "\\u001b"}',
+        '{"content": "ab\\u001b"}',
         "#/content",
         "invalid_character",
-        "holds a control character or half a surrogate pair",
+        "holds a control character or half a surrogate pair: U+001B as character 3",
+    ),
+    (
+        '{"content": "\\ud83c\\udf82\\ud83c"}',
+        "#/content",
+        "invalid_character",
+        "holds a control character or half a surrogate pair: U+D83C as character 2",
+    ),
+    (
+        '{"content": "a", "rev": 1}',
+        "#/rev",
+        "read_only",
+        "can be read, but not set here",
     ),
     ('{"content": 1}', "#/content", "wrong_type", "must be a string"),
     ("[]", "#", "wrong_type", "must be an object"),
@@ -46,7 +57,7 @@ CONTENT_RULES = [
 
 
 @pytest.mark.parametrize(
-    ("body", "pointer", "code", "detail"), CONTENT_RULES, ids=[row[2] for row in CONTENT_RULES]
+    ("body", "pointer", "code", "detail"), CONTENT_RULES, ids=[row[3][:40] for row in CONTENT_RULES]
 )
 async def test_content_that_breaks_a_rule_is_422_naming_the_member(
     api, body, pointer, code, detail
@@ -56,59 +67,41 @@ async def test_content_that_breaks_a_rule_is_422_naming_the_member(
     assert answer.json()["errors"][0]["detail"] == detail
 
 
-@pytest.mark.parametrize(
-    ("query", "parameter", "code", "detail"),
-    [
-        ("limit=0", "limit", "too_small", "is below 1"),
-        ("limit=-" + "9" * 30, "limit", "too_small", "is below 1"),
-        ("limit=101", "limit", "too_large", "is above 100"),
-        ("limit=" + "9" * 30, "limit", "too_large", "is above 100"),
-        ("limit=ten", "limit", "wrong_type", "must be an integer"),
-        ("limit=", "limit", "wrong_type", "must be an integer"),
-        ("limit", "limit", "wrong_type", "must be an integer"),
-        ("limit=%EF%BC%91", "limit", "wrong_type", "must be an integer"),
-        ("limit=1;is_finished=true", "limit", "wrong_type", "must be an integer"),
-        ("is_finished=maybe", "is_finished", "not_allowed", NOT_ALLOWED),
-        ("is_finished=", "is_finished", "not_allowed", NOT_ALLOWED),
-        ("is_finished=null", "is_finished", "not_allowed", NOT_ALLOWED),
-        ("is_finished=True", "is_finished", "not_allowed", NOT_ALLOWED),
-        ("is_finished=1", "is_finished", "not_allowed", NOT_ALLOWED),
-        ("cursor=" + "A" * 65, "cursor", "too_long", "is longer than 64 characters"),
-        ("limit=1&limit=1", "limit", "repeated", "is given more than once"),
-        ("owner=eve", "owner", "unknown_field", "is not known here"),
-        ("content[$gt]=", "content[$gt]", "unknown_field", "is not known here"),
-        ("$where=1", "$where", "unknown_field", "is not known here"),
-        ("x" * 5000 + "=1", "x" * 100, "unknown_field", "is not known here"),
-        ("%00=1", "\0", "unknown_field", "is not known here"),
-        ("limit%0A=1", "limit\n", "unknown_field", "is not known here"),
-    ],
-    ids=lambda value: value[:24],
-)
-async def test_a_query_that_breaks_a_rule_is_400_naming_the_parameter(
-    api, query, parameter, code, detail
-):
-    answer = await api.call("GET", f"/v1/todos?{query}")
-    assert (answer.status, *answer.wrong) == (400, parameter, code)
-    assert answer.json()["errors"][0]["detail"] == detail
+async def test_every_wrong_member_is_told_of(api):
+    todo = await api.add()
+    changes = {"content": "", "is_finished": "yes", "x": 1, "y": 2}
+    answer = await api.call("PATCH", f"/v1/todos/{todo['id']}", json_body=changes)
+    problem = answer.json()
+    assert [(error["pointer"], error["code"]) for error in problem["errors"]] == [
+        *(("#/content", "too_short"), ("#/is_finished", "wrong_type")),
+        *(("#/x", "unknown_field"), ("#/y", "unknown_field")),
+    ]
+    assert problem["detail"] == (
+        "content must not be empty. is_finished must be true or false. "
+        "x is not known here; known: content, is_finished. 1 more are wrong."
+    )
+    members = {"rev": 1, "is_finished": True, "x": 1}
+    answer = await api.call("POST", "/v1/todos", json_body=members)
+    assert [error["code"] for error in answer.json()["errors"]] == [
+        *("read_only", "read_only", "unknown_field", "missing"),
+    ]
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        "%FF=1",
-        "limit=%FF",
-        "%ED%A0%80=1",
-        pytest.param("&".join(f"a{n}=1" for n in range(MAX_FIELDS + 1)), id="too many"),
-    ],
-)
-async def test_a_query_that_cannot_be_read_is_400(api, query):
-    answer = await api.call("GET", f"/v1/todos?{query}")
-    assert (answer.status, answer.json()["type"]) == (400, "/problems/invalid-parameter")
+async def test_sending_back_what_was_read_names_each_member_that_is_read_only(api):
+    todo = await api.add()
+    answer = await api.call("PATCH", f"/v1/todos/{todo['id']}", json_body=todo)
+    assert answer.status == 422
+    errors = answer.json()["errors"]
+    assert {error["pointer"] for error in errors} == {
+        f"#/{name}" for name in todo if name not in ("content", "is_finished")
+    }
+    assert {error["code"] for error in errors} == {"read_only"}
 
 
-@pytest.mark.parametrize("query", ["limit=1", "limit=100", "is_finished=true", "&&", ""])
-async def test_a_query_within_the_limits_is_answered(api, query):
-    assert (await api.call("GET", f"/v1/todos?{query}")).status == 200
+async def test_a_thousand_wrong_members_are_told_of_in_part(api):
+    answer = await post(api, json.dumps({"content": "a", **{f"x{n}": 1 for n in range(5000)}}))
+    assert (answer.status, len(answer.json()["errors"])) == (422, MAX_ERRORS)
+    assert answer.json()["detail"].endswith("4997 more are wrong.")
 
 
 # --- Names and values that other systems trip over
@@ -142,12 +135,16 @@ async def test_a_member_that_nobody_knows_is_pointed_to_whatever_its_name(api, n
 async def test_an_endless_name_is_told_in_part_and_its_object_pointed_to(api):
     answer = await post(api, json.dumps({"content": "a", "x" * 5000: 1}))
     assert (answer.status, *answer.wrong) == (422, "#", "unknown_field")
-    assert answer.json()["detail"] == "x" * 100 + " is not known here."
+    assert answer.json()["detail"] == "x" * 100 + " is not known here; known: content."
 
 
 @pytest.mark.parametrize(
     "value",
-    ['{"$gt": ""}', '{"$ne": null}', '["a"]', "null", "true", "1" + "0" * 4000],
+    [
+        *('{"$gt": ""}', '{"$ne": null}', '["a"]', '["\\ud800"]', "null", "true", "0", "-0.0"),
+        *("1" + "0" * 4000, "1" * 4301, "-" + "1" * 4301, "1e400", "-1e400", "1." + "0" * 5000),
+        "1e" + "9" * 4301,
+    ],
     ids=lambda value: value[:20],
 )
 async def test_content_of_another_type_is_never_a_query(api, value):
@@ -181,7 +178,6 @@ async def test_control_characters_and_half_surrogate_pairs_are_no_text(api, char
     [
         *(b"", b" ", b"{", b"{'content': 'a'}", b'{"content": "a",}', b'{"content": "a"} {}'),
         *(b"NaN", b'{"content": NaN}', b'{"content": Infinity}', b'{"content": -Infinity}'),
-        *(b"1e400", b'{"content": -1e400}'),
         *(b'{"content": 01}', b'{"content": "\x00"}', b'{"content": "a\nb"}', b"content=a"),
         pytest.param(b"\xef\xbb\xbf" + b'{"content": "a"}', id="byte order mark"),
         pytest.param(b'{"content": "\xff"}', id="not UTF-8"),
@@ -194,7 +190,6 @@ async def test_control_characters_and_half_surrogate_pairs_are_no_text(api, char
         pytest.param(b"[" * 60_000, id="60 000 arrays"),
         pytest.param(b"[" * 30_000 + b"]" * 30_000, id="30 000 closed arrays"),
         pytest.param(b'{"content":' * 5000 + b"1" + b"}" * 5000, id="5000 objects"),
-        pytest.param(b'{"content": ' + b"1" * 5000 + b"}", id="5000 digits"),
     ],
 )
 async def test_what_is_no_proper_json_is_400(api, body):
@@ -202,56 +197,29 @@ async def test_what_is_no_proper_json_is_400(api, body):
     assert (answer.status, answer.json()["type"]) == (400, "/problems/malformed-json")
 
 
-# --- Media types
-
-READ = [
-    "application/json",
-    "Application/JSON",
-    "application/json;charset=utf-8",
-    'application/json ; charset="UTF-8"',
-    "application/json;",
-]
-UNREAD = [
-    *("", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=a"),
-    *("application/json; charset=utf-16", "application/json; charset=latin1", "application/jsonp"),
-    *("application/json; x=1", "application/*", "application/json, text/plain", "json", "*/*"),
-    "application/merge-patch+json",
-]
+@pytest.mark.parametrize("body", [b"1e400", b"1" * 5000, b"[]", b'"\\ud800"', b"null", b"true"])
+async def test_json_that_is_no_object_is_422(api, body):
+    answer = await post(api, body)
+    assert (answer.status, *answer.wrong) == (422, "#", "wrong_type")
 
 
-@pytest.mark.parametrize("media_type", READ)
-async def test_json_in_utf_8_is_read(api, media_type):
-    answer = await post(api, '{"content": "買う"}', {"Content-Type": media_type})
-    assert (answer.status, answer.json()["content"]) == (201, "買う")
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        (b'{"content": "\xff"}', "The body is not UTF-8: byte 14 is 0xFF."),
+        (b'\xef\xbb\xbf{"content": "a"}', "A byte order mark stands before the JSON."),
+        (b'{"a": 1, "b": 2, "b": 3}', 'The name "b" stands twice in one object.'),
+        (b'{"content": "a\nb"}', "Invalid control character at: line 1 column 15 (char 14)."),
+        (b'{"content": NaN}', "NaN is not JSON."),
+    ],
+)
+async def test_what_is_no_proper_json_is_told_where(api, body, detail):
+    assert (await post(api, body)).json()["detail"] == detail
 
 
-@pytest.mark.parametrize("media_type", UNREAD)
-async def test_other_media_types_are_415_naming_what_is_read(api, media_type):
-    answer = await post(api, '{"content": "a"}', {"Content-Type": media_type})
-    assert (answer.status, answer.headers["Accept-Post"]) == (415, "application/json")
-
-
-async def test_a_body_without_a_media_type_is_415(api):
-    head = b"POST /v1/todos HTTP/1.1\r\nHost: localhost\r\nContent-Length: 16\r\n\r\n"
-    assert (await api.send(head + b'{"content": "a"}')).status == 415
-
-
-@pytest.mark.parametrize("media_type", ["text/plain", "application/json-patch+json", ""])
-async def test_a_patch_in_another_media_type_is_415_naming_what_is_read(api, media_type):
-    target = f"/v1/todos/{(await api.add())['id']}"
-    headers = {"Content-Type": media_type}
-    answer = await api.call("PATCH", target, body="{}", headers=headers)
-    assert answer.status == 415
-    assert answer.headers["Accept-Patch"] == "application/merge-patch+json, application/json"
-
-
-@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "identity, gzip", "x"])
-async def test_compressed_bodies_are_not_unpacked(api, coding):
-    bomb = gzip.compress(b" " * 10_000_000 + b'{"content": "a"}')
-    answer = await post(api, bomb, {**JSON, "Content-Encoding": coding})
-    assert answer.status == 415
-
-
-async def test_a_body_said_to_be_not_compressed_is_read(api):
-    answer = await post(api, '{"content": "a"}', {**JSON, "Content-Encoding": "Identity"})
-    assert answer.status == 201
+async def test_thousands_of_names_are_compared_in_no_time(api):
+    names = [*(f"x{n}" for n in range(6000)), "x5999"]
+    started = perf_counter()
+    answer = await post(api, "{" + ",".join(f'"{name}":1' for name in names) + "}")
+    assert (answer.status, answer.json()["type"]) == (400, "/problems/malformed-json")
+    assert perf_counter() - started < 5.0  # Comparing each with each takes far longer.
