@@ -164,9 +164,9 @@ def make_doors(settings: Settings) -> Doors:
     closed_because = ""
     if settings.anonymous == "auto":
         if not is_loopback(settings.host):
-            closed_because = "It listens where others can reach it"
+            closed_because = "it listens where others can reach it"
         elif settings.trusted_networks:
-            closed_because = "It is behind a proxy (trusted_proxies), which others may reach"
+            closed_because = "it is behind a proxy (trusted_proxies), which others may reach"
     names = settings.host_names
     return Doors(
         closed_because=closed_because,

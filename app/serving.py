@@ -11,7 +11,13 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
-from app.bootstrap import make_application, make_cache, make_health, make_repository
+from app.bootstrap import (
+    make_application,
+    make_cache,
+    make_doors,
+    make_health,
+    make_repository,
+)
 from app.domain.todo import PUBLIC_OWNER
 from app.errors import StorageUnavailable
 from app.httpserver import Options, Server
@@ -93,6 +99,8 @@ async def serve(
             application = make_application(
                 settings, repository=repository, cache=cache, health=health, metrics=metrics
             )
+            if closed_because := make_doors(settings).closed_because:
+                log.warning("nobody is served: %s (see the setting anonymous)", closed_because)
             server = make_server(settings, application, metrics)
             server.add_sockets(listen())
             try:

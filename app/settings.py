@@ -51,7 +51,7 @@ class Settings(HttpSettings, StorageSettings):
         False,
         group="Listening",
         help="listen on an address that other machines can reach",
-        reason="Without authentication whoever reaches the service can read and change every todo.",
+        reason="There are no accounts yet; whom it serves there is what anonymous says.",
     )
     anonymous: str = setting(
         "auto",

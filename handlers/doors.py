@@ -70,8 +70,8 @@ class Doors(Struct, frozen=True, kw_only=True):
         if self.closed_because:
             return RequestProblem(
                 "local-only",
-                f"{self.closed_because}, and there are no accounts yet. "
-                f"anonymous = write serves whoever reaches it.",
+                f"Nobody is served: {self.closed_because}, and there are no accounts yet. "
+                f"anonymous = write serves whoever comes.",
             )
         host = get("host")
         # Without one (HTTP/1.0) no page can have sent it.

@@ -138,6 +138,13 @@ def test_it_starts_beside_a_kubernetes_service_of_its_name_and_other_programs_va
     assert "TODO_XYZZY" in told[2]
 
 
+def test_a_service_that_serves_nobody_says_so(start: Start, backend_flags: tuple[str, ...]) -> None:
+    service = start(*backend_flags, "--trusted-proxies=127.0.0.1")
+    service.wait_for_log("nobody is served: it is behind a proxy")
+    answer = service.call("GET", "/v1/todos")
+    assert (answer.status, answer.json()["type"]) == (403, "/problems/local-only")
+
+
 def test_a_taken_port_is_one_sentence_and_starts_no_servers(data_dir: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

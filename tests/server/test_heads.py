@@ -1,5 +1,7 @@
 """Heads are remembered by their bytes, within limits, and read from input one after the other."""
 
+from collections.abc import Callable
+
 import pytest
 
 from app.httpserver.heads import HeadInput, Heads
@@ -62,6 +64,22 @@ def test_a_remembered_head_knows_the_ready_fields():
     assert found is not None
     assert found.ready_request is not None
     assert found.ready_request.values == ("a",)
+
+
+def test_a_head_that_comes_again_is_not_judged_again():
+    judged: list[tuple[str, str | None, str | None]] = []
+
+    def may_be_ready(method: str, get_field: Callable[[str], str | None]) -> bool:
+        judged.append((method, get_field("x-kind"), get_field("cookie")))
+        return get_field("x-kind") == "good"
+
+    heads = Heads(Options(), (), may_be_ready)
+    for kind, expected in (("good", True), ("bad", False)):
+        for _ in range(3):
+            head = heads.read(get(1, f"X-Kind: {kind}"))
+            assert head is not None
+            assert (head.ready_request is not None) == expected
+    assert judged == [("GET", "good", None), ("GET", "bad", None)]
 
 
 @pytest.mark.parametrize("size", [1, 7, 30, 1000])
