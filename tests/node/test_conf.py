@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from service import ROOT
 
+from app.settings import is_loopback
 from app.settings_sources import load_settings
 
 PROGRAMS = sorted((ROOT / "conf/programs").glob("*.conf"))
@@ -83,6 +84,12 @@ def test_the_service_is_killed_only_if_it_takes_longer_than_its_own_drain() -> N
     program = read(ROOT / "conf/programs/todo-PORT.conf")["program:todo-PORT"]
     assert program["stopsignal"] == "TERM"
     assert program.getint("stopwaitsecs") > settings.drain_seconds + settings.drain_idle_seconds
+
+
+def test_a_node_as_it_is_copied_serves_whoever_nginx_lets_in_under_this_machines_names() -> None:
+    settings = load_settings({}, {}, ROOT / "conf/node.todo.conf").settings
+    assert is_loopback(settings.host)  # So is nginx: tests/nginx/test_configuration.py.
+    assert (settings.anonymous, settings.hosts) == ("write", "loopback")
 
 
 def test_nginx_is_killed_only_if_it_takes_longer_than_it_gives_old_workers() -> None:
