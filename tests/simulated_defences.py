@@ -23,6 +23,8 @@ from simulated_process import Build, Writer
 from simulated_server import RedisServer
 from simulated_world import DEPOSED, FROZEN, LATE, LATE_STRICT, Kind
 
+from app.cache.redis_scripts import LONGEST_MARK_SECONDS
+from app.cache.scope import Scope
 from app.errors import StorageUnavailable, TodoError
 from app.services.freshness import OperationTime, Stamps, Write
 
@@ -89,6 +91,14 @@ class NoQuarantine(RedisServer):
         return True
 
 
+class ForgetfulClock(RedisServer):
+    """Takes marks from before its clock went back for marks that have passed."""
+
+    def bound_marks(self, scope: Scope, now: int) -> None:
+        marks, latest = scope.marks, now + LONGEST_MARK_SECONDS * 1000
+        scope.marks = {write: end for write, end in marks.items() if end <= latest}
+
+
 class CountedStamps(RedisServer):
     """Stamps that count from 1 again when Redis has lost the count."""
 
@@ -145,6 +155,7 @@ _CALM = Kind("calm", process_faults=())
 _CUTS = Kind("cuts", ("cut",), process_faults=())
 _EVICTIONS = Kind("evictions", ("evict",), process_faults=())
 _RESTARTS = Kind("restarts", ("restart",), process_faults=())
+_SET_BACK = Kind("set back", ("set_back",), process_faults=())
 _LOST_DATA = Kind("lost data", ("restart", "flush"), process_faults=())
 
 
@@ -203,6 +214,12 @@ DEFENCES = (
     Defence("a stamp never comes back", Build(server=CountedStamps), _EVICTIONS),
     Defence(
         "a new Redis gives no stamps at first", Build(server=NoQuarantine), _LOST_DATA, seed=3260
+    ),
+    Defence(
+        "a mark outlives the time before its clock goes back",
+        Build(server=ForgetfulClock),
+        _SET_BACK,
+        seed=1170,
     ),
     Defence(
         "what a restarted Redis has loaded is not ours", Build(server=NoRunId), _RESTARTS, seed=1710

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from app.cache import scope as protocol
-from app.cache.redis_scripts import CLAIM, DONE, MARK, OPEN
+from app.cache.redis_scripts import CLAIM, DONE, LONGEST_MARK_SECONDS, MARK, OPEN
 from app.cache.scope import Scope
 
 Values = Sequence[Any]
@@ -48,6 +48,7 @@ class RedisScripts:
         stamp, milliseconds, write, newest = arguments
         now, known = self._begin(keys)
         scope = self._scope(keys)
+        self.bound_marks(scope, now)
         settled = self.is_settled(now, keys, milliseconds)
         protocol.done(scope, write, now=now, is_settled=settled, stamp=self.new_stamp(keys, stamp))
         self._keep(keys, scope)
@@ -62,6 +63,7 @@ class RedisScripts:
         scope = self._scope(keys)
         settled = self.is_settled(now, keys, milliseconds)
         if scope.stamp is None:
+            self.bound_marks(scope, now)
             stamp = self.new_stamp(keys, stamp)
             protocol.open_for_reading(scope, now=now, is_settled=settled, stamp=stamp)
             self._keep(keys, scope)
@@ -98,6 +100,10 @@ class RedisScripts:
             self.data.pop(key, None)
             self.deadlines.pop(key, None)
 
+    def bound_marks(self, scope: Scope, now: int) -> None:
+        """Let marks that were made before the clock went back begin anew."""
+        protocol.bound_marks(scope, latest=now + LONGEST_MARK_SECONDS * 1000)
+
     def is_settled(self, now: int, keys: Values, milliseconds: int) -> bool:
         """Tell whether all marks that were lost with an earlier state have passed."""
         return now >= self.data[keys[2]] + milliseconds
@@ -108,7 +114,7 @@ class RedisScripts:
 
     def _begin(self, keys: Values) -> tuple[int, str]:
         now = self._milliseconds()
-        self.data.setdefault(keys[2], now)
+        self.data[keys[2]] = min(now, self.data.get(keys[2], now))
         return now, self.data.get(keys[3], "")
 
     def _scope(self, keys: Values) -> Scope:

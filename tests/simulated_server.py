@@ -20,7 +20,7 @@ LATEST_SECONDS = 4.0
 
 
 class RedisServer(RedisScripts):
-    """A Redis that is restarted, flushed, stopped and short of memory.
+    """A Redis that is restarted, flushed, stopped and short of memory, and whose clock is set back.
 
     Attributes:
         epoch: counts the starts; what was sent to an earlier one is lost.
@@ -32,7 +32,8 @@ class RedisServer(RedisScripts):
     has_run_id = True
 
     def __init__(self, timeline: Timeline) -> None:
-        super().__init__(lambda: int(timeline.now * 1000))
+        super().__init__(lambda: int((timeline.now - self.set_back_seconds) * 1000))
+        self.set_back_seconds = 0.0
         self.timeline = timeline
         self.epoch = 0
         self.down_until = 0.0
@@ -80,6 +81,11 @@ class RedisServer(RedisScripts):
         """Lose all keys."""
         self.timeline.tell("redis is flushed")
         self.data, self.deadlines = {}, {}
+
+    def set_clock_back(self, seconds: float) -> None:
+        """Let its clock go back."""
+        self.timeline.tell("redis's clock goes back by", seconds)
+        self.set_back_seconds += seconds
 
     def evict(self) -> None:
         """Lose some of the keys that have a time to live."""

@@ -44,7 +44,9 @@ FROZEN = Kind("frozen", ("depose",), is_strict=False, process_faults=("freeze",)
 LATE = Kind("late", _REDIS_FAULTS, is_late=True, is_strict=False)
 LOCAL = Kind("local", has_redis=False, process_faults=("pause", "pause"))
 
-KINDS = (*[FAULTS] * 6, DEPOSED, DEPOSED, FROZEN, LATE, LATE, LOCAL)
+CLOCK = Kind("clock", ("set_back", "set_back", "restart", "flush", "cut"))
+
+KINDS = (*[FAULTS] * 6, DEPOSED, DEPOSED, FROZEN, LATE, LATE, LOCAL, CLOCK)
 """From which a world is drawn, faults of Redis the most often."""
 
 TWO_FAULTS = Kind("two faults", (*_REDIS_FAULTS, "depose", "depose"), is_strict=False)
@@ -54,7 +56,7 @@ LOCAL_CRASHES = Kind("local, crashes", has_redis=False, process_faults=("crash",
 BEYOND = (TWO_FAULTS, DEPOSED_STRICT, LATE_STRICT, LOCAL_CRASHES)
 """Worlds in which more goes wrong than is promised against."""
 
-ALL_KINDS = {kind.name: kind for kind in (FAULTS, DEPOSED, FROZEN, LATE, LOCAL, *BEYOND)}
+ALL_KINDS = {kind.name: kind for kind in (FAULTS, DEPOSED, FROZEN, LATE, LOCAL, CLOCK, *BEYOND)}
 
 
 class World:
@@ -266,6 +268,9 @@ class World:
 
     def _flush(self, _: int) -> None:
         self._redis.flush()
+
+    def _set_back(self, _: int) -> None:
+        self._redis.set_clock_back(self._random.choice((1.0, 10.0, 1000.0)) * self._random.random())
 
     def _evict(self, _: int) -> None:
         self._redis.evict()

@@ -4,30 +4,46 @@ KEYS of each: the scope's stamp, its marks (a hash of write -> deadline), ``born
 which this Redis first served anybody, and the newest operation time of all acknowledged writes, as
 digits of equal length. Times are milliseconds of Redis's own clock, so no two machines' clocks are
 compared. Marks have no time to live, so that no `volatile-*` eviction policy touches them.
+
+That clock may go back, and Redis has no other. A time that is further in the future than can be
+was taken before that: what it bounds begins anew, so it ends late and never early.
 """
+
+LONGEST_MARK_SECONDS = 62
+"""No process marks for longer: the most that `mongo_operation_seconds` may be, and the slack of
+`app.bootstrap`. Processes may have other settings than the one that looks."""
 
 _BEGIN = """
 local newest = redis.call('GET', KEYS[4]) or ''
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-redis.call('SET', KEYS[3], now, 'NX')
+local born = tonumber(redis.call('GET', KEYS[3]))
+if not born or born > now then
+    born = now
+    redis.call('SET', KEYS[3], born)
+end
 """
 
-_OPEN = """
+_OPEN = f"""
 local marks = redis.call('HGETALL', KEYS[2])
+local latest = now + {LONGEST_MARK_SECONDS * 1000}
 local open = false
 for i = 1, #marks, 2 do
-    if tonumber(marks[i + 1]) > now then
+    local deadline = tonumber(marks[i + 1])
+    if deadline > latest then
+        redis.call('HSET', KEYS[2], marks[i], latest)
+    end
+    if deadline > now then
         open = true
     else
         redis.call('HDEL', KEYS[2], marks[i])
     end
 end
-if open or now < tonumber(redis.call('GET', KEYS[3])) + tonumber(ARGV[2]) then
-    return {newest}
+if open or now < born + tonumber(ARGV[2]) then
+    return {{newest}}
 end
 redis.call('SET', KEYS[1], ARGV[1], 'EX', 86400)
-return {newest, ARGV[1]}
+return {{newest, ARGV[1]}}
 """
 
 MARK = (

@@ -31,6 +31,10 @@ just back is slow."""
 _QUIET_SECONDS = 10.0
 """Between two warnings that writes are refused: enough to see it, too few to fill a disk."""
 
+UNKEPT_SECONDS = 60.0
+"""Without a stamp for anybody who asks, before that is told: a write takes milliseconds, and marks
+and a new Redis hold the stamps back for some seconds (docs/consistency.md)."""
+
 _TIME_DIGITS = 20
 """Of the largest 64-bit number: Lua compares operation times as texts, its numbers have 53 bits."""
 
@@ -50,6 +54,7 @@ class RedisStamps:
         mark_seconds: longest time that a write may take between its mark and its end.
         patience_seconds: how long a write waits for Redis, before and after MongoDB together.
         metrics: where proofs are counted.
+        unkept_seconds: after so long without a stamp there is a warning.
     """
 
     def __init__(
@@ -61,6 +66,7 @@ class RedisStamps:
         mark_seconds: float,
         patience_seconds: float,
         metrics: Metrics,
+        unkept_seconds: float = UNKEPT_SECONDS,
     ) -> None:
         self._channel = channel
         self._namespace = namespace
@@ -70,6 +76,7 @@ class RedisStamps:
         self._metrics = metrics
         self._proofs = Proofs(self._ask)
         self._quiet_until = 0.0
+        self._stampless = _Stampless(told_after=unkept_seconds, forgotten_after=mark_seconds)
         # No stamp and no write is ever named twice, by whatever process.
         self._names = map(f"{secrets.token_hex(8)}-{{:x}}".format, count())
 
@@ -94,6 +101,7 @@ class RedisStamps:
         self._operation_time.hear_of(int(newest or 0))
         for (scope, askers), stamp in zip(asked.items(), stamps, strict=True):
             if stamp is not None:
+                self._stampless.end()
                 tell(askers, stamp.decode())
             else:
                 self._open(scope).add_done_callback(partial(self._opened, askers))
@@ -111,8 +119,11 @@ class RedisStamps:
             newest, *stamp = answer.result()
             # Whoever must ask the database now shall not be told of the past.
             self._operation_time.hear_of(int(newest or 0))
-            if not stamp:
+            if stamp:
+                self._stampless.end()
+            else:
                 self._metrics.unproved("writing")
+                self._stampless.note()
         tell(askers, stamp[0].decode() if stamp else None)
 
     async def mark(self, scopes: Collection[str]) -> Write:
@@ -214,3 +225,39 @@ class RedisStamps:
 
     def _stamp_key(self, scope: str) -> str:
         return f"{self._channel.prefix}{self._namespace}:s:{scope}"
+
+
+class _Stampless:
+    """A time in which nobody who asked was told a stamp; one warning for each.
+
+    Args:
+        told_after: seconds of it, before there is a warning.
+        forgotten_after: seconds in which nobody asks, and after which it begins anew.
+    """
+
+    def __init__(self, *, told_after: float, forgotten_after: float) -> None:
+        self._told_after = told_after
+        self._forgotten_after = forgotten_after
+        self._since = self._last = -inf
+        self._is_told = False
+
+    def note(self) -> None:
+        """Somebody has asked in vain."""
+        now = asyncio.get_running_loop().time()
+        if now - self._last > self._forgotten_after:
+            self._since = now
+        self._last = now
+        if not self._is_told and now - self._since >= self._told_after:
+            self._is_told = True
+            log.warning(
+                "nothing could be kept for %.3g s, so reads come from MongoDB: somebody writes all "
+                "the time, or Redis's clock is set back again and again",
+                now - self._since,
+            )
+
+    def end(self) -> None:
+        """Somebody was told a stamp."""
+        self._last = -inf
+        if self._is_told:
+            self._is_told = False
+            log.info("answers are kept again")

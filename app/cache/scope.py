@@ -23,6 +23,17 @@ class Scope:
     """Writes that may be under way, each with the time at which it has ended in any case."""
 
 
+def bound_marks(scope: Scope, *, latest: float) -> None:
+    """Let no mark last longer than until then, where the clock may have gone back.
+
+    Args:
+        scope: the scope.
+        latest: the deadline of the longest mark there may be, if it were made now.
+    """
+    for write, deadline in scope.marks.items():
+        scope.marks[write] = min(deadline, latest)
+
+
 def mark(scope: Scope, write: str, *, deadline: float) -> None:
     """Announce a write, before the database hears of it."""
     scope.stamp = None

@@ -32,7 +32,7 @@ from app.cache.bodies import Bodies, Codec
 from app.cache.channel import RedisAddress, RedisChannel
 from app.cache.local_stamps import LocalStamps
 from app.cache.reads import Reads
-from app.cache.redis_stamps import RedisStamps
+from app.cache.redis_stamps import UNKEPT_SECONDS, RedisStamps
 from app.metrics import Metrics
 from app.services.freshness import OperationTime, Source
 
@@ -91,6 +91,7 @@ def open_stamps(open_channel: OpenChannel, namespace: str) -> OpenStamps:
         operation_time: OperationTime | None = None,
         mark_seconds: float = MARK_SECONDS,
         patience_seconds: float = PATIENCE_SECONDS,
+        unkept_seconds: float = UNKEPT_SECONDS,
     ) -> RedisStamps:
         return RedisStamps(
             channel or await open_channel(*urls),
@@ -99,6 +100,7 @@ def open_stamps(open_channel: OpenChannel, namespace: str) -> OpenStamps:
             mark_seconds=mark_seconds,
             patience_seconds=patience_seconds,
             metrics=Metrics(),
+            unkept_seconds=unkept_seconds,
         )
 
     return open_some

@@ -5,7 +5,7 @@ from time import monotonic
 import pytest
 from simulate import Report, search, simulate
 from simulated_defences import DEFENCES, Defence
-from simulated_world import DEPOSED, FAULTS, FROZEN, LATE, LOCAL, TWO_FAULTS, Kind, World
+from simulated_world import CLOCK, DEPOSED, FAULTS, FROZEN, LATE, LOCAL, TWO_FAULTS, Kind, World
 
 _SECONDS = 10.0
 _MOST_RUNS = 20_000
@@ -25,7 +25,9 @@ def _simulate_for(seconds: float) -> Report:
 def test_no_interleaving_breaks_the_promise():
     report = _simulate_for(_SECONDS)
     assert report.found == []  # To see the steps: python tests/simulate.py --replay SEED
-    assert set(report.kinds) == {kind.name for kind in (FAULTS, DEPOSED, FROZEN, LATE, LOCAL)}
+    assert set(report.kinds) == {
+        kind.name for kind in (FAULTS, DEPOSED, FROZEN, LATE, LOCAL, CLOCK)
+    }
     assert report.operations["read done"] > 4 * report.runs
     assert report.operations["write done"] > report.runs
     assert all(report.operations[f"write {outcome}"] for outcome in ("failed", "unknown"))
