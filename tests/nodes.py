@@ -28,6 +28,7 @@ class Node:
     redirect_port: int
     first_port: int
     first_mongo_port: int
+    program: tuple[str, ...] = (sys.executable, "run.py")
 
     @classmethod
     def choose(cls, folder: Path) -> "Node":
@@ -65,7 +66,7 @@ class Node:
     def run(self, command: str, *arguments: str, check: bool = True) -> "Finished":
         """Run a command on it, which must succeed unless ``check`` is False."""
         finished = subprocess.run(
-            [sys.executable, "run.py", command, f"--node={self.folder}", *arguments],
+            [*self.program, command, f"--node={self.folder}", *arguments],
             cwd=ROOT,
             env=environment(),
             capture_output=True,

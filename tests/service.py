@@ -96,6 +96,7 @@ class Service:
         terminal: whether its standard error is a terminal instead of a pipe.
         variables: added to the environment.
         before: a command that runs it, such as ``env``.
+        program: what is run in place of `run.py`.
     """
 
     def __init__(
@@ -104,12 +105,13 @@ class Service:
         terminal: bool = False,
         variables: Mapping[str, str] | None = None,
         before: Sequence[str] = (),
+        program: Sequence[str] = (sys.executable, "run.py"),
     ) -> None:
         master, slave = pty.openpty() if terminal else os.pipe()
         if terminal:
             termios.tcsetwinsize(slave, (24, 80))
         self.process = subprocess.Popen(
-            [*before, sys.executable, "run.py", *arguments],
+            [*before, *program, *arguments],
             cwd=ROOT,
             env={**environment(), **(variables or {})},
             stdin=subprocess.DEVNULL,
