@@ -136,6 +136,7 @@ def make_server(settings: Settings, application: TodoApplication, metrics: Metri
         ready=application.ready,
         ready_fields=application.ready_fields,
         may_be_ready=application.may_be_ready,
+        own_field=application.own_field,
         refuse=refusals(metrics),
     )
     metrics.watch_server(

@@ -6,7 +6,7 @@ from tornado.routing import URLSpec
 from tornado.web import Application, RequestHandler
 
 from app.httpserver import Later, ReadyRequest
-from handlers.asked import READY_FIELDS
+from handlers.asked import OWN_FIELD, READY_FIELDS
 from handlers.base import BaseHandler, Dependencies, Route
 from handlers.create_shortcut import CreateShortcut
 from handlers.doors import Get
@@ -19,6 +19,9 @@ class TodoApplication(Application):
 
     ready_fields = READY_FIELDS
     """The header fields that `ready` looks at."""
+
+    own_field = OWN_FIELD
+    """The one that is each request's own."""
 
     def __init__(
         self,

@@ -53,26 +53,26 @@ class CreateShortcut:
             draft = creation.read(request.body)
         except RequestProblem:
             return None
-        (an_id,) = request_ids(asked.request_id, 1)
-        visit = _Visit(creation, template, an_id, perf_counter(), Later())
+        visit = _Visit(creation, template, perf_counter(), Later())
         todo, stored = self._todos.begin_to_add(PUBLIC_OWNER, draft)
         stored.add_done_callback(partial(self._stored, visit, todo))
         return visit.later
 
     def _stored(self, visit: "_Visit", todo: Todo, stored: "Future[None]") -> None:
+        (an_id,) = request_ids(visit.later.owns)
         try:
             stored.result()
             body = visit.creation.render(todo)
-            head = visit.template % (visit.id, todo.id.encode(), len(body))
-            self._answer(visit, visit.creation.status, Answer(head, body))
+            head = visit.template % (an_id, todo.id.encode(), len(body))
+            self._answer(visit, an_id, visit.creation.status, Answer(head, body))
         except (Exception, CancelledError) as error:  # noqa: BLE001 - who waits must be told.
             # Never the ordinary road: the todo may be stored, and would be stored again.
-            log.request_id.set(visit.id.decode())  # A callback has a context of its own.
+            log.request_id.set(an_id.decode())  # A callback has a context of its own.
             problem = problem_of(error, retry_after_seconds=self._retry_after_seconds)
             log_if_fault(self._metrics, visit.creation.target, problem, error)
-            self._answer(visit, problem.status, answer_problem(problem, visit.id.decode()))
+            self._answer(visit, an_id, problem.status, answer_problem(problem, an_id.decode()))
 
-    def _answer(self, visit: "_Visit", status: int, answer: Answer) -> None:
+    def _answer(self, visit: "_Visit", an_id: bytes, status: int, answer: Answer) -> None:
         answered = Answered(
             method="POST",
             route=visit.creation.target,
@@ -81,13 +81,12 @@ class CreateShortcut:
             scheme=visit.later.scheme,
             seconds=perf_counter() - visit.started,
         )
-        record_later(self._metrics, answered, visit.later, (visit.id,))
+        record_later(self._metrics, answered, visit.later, (an_id,))
         visit.later.answer(answer)
 
 
 class _Visit(NamedTuple):
     creation: Creation
     template: bytes
-    id: bytes
     started: float
     later: Later

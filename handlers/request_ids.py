@@ -2,8 +2,8 @@
 
 import re
 import secrets
-from collections.abc import Iterator
-from itertools import chain, count, islice, repeat
+from collections.abc import Iterable, Iterator
+from itertools import chain, count, repeat
 from operator import add
 
 _FIT = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
@@ -23,11 +23,11 @@ _ids = chain.from_iterable(_new_ids())
 
 def request_id(given: str | None) -> str:
     """Return the id of a request whose X-Request-Id field has this value."""
-    return request_ids(given, 1)[0].decode()
+    return next(request_ids([given])).decode()
 
 
-def request_ids(given: str | None, requests: int) -> list[bytes]:
-    """Return the ids of as many requests that all have this value."""
-    if given is not None and _FIT.fullmatch(given) is not None:
-        return [given.encode()] * requests
-    return list(islice(_ids, requests))
+def request_ids(given: Iterable[str | None]) -> Iterator[bytes]:
+    """Yield the ids of requests whose X-Request-Id fields have these values."""
+    return (
+        next(_ids) if own is None or _FIT.fullmatch(own) is None else own.encode() for own in given
+    )

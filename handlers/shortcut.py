@@ -13,7 +13,6 @@ from app.errors import TodoError, TodoNotFound
 from app.httpserver import Later, ReadyRequest
 from app.metrics import Metrics
 from app.services.freshness import Found, Reader, Source
-from handlers.asked import Asked
 from handlers.problems import RequestProblem, problem_of
 from handlers.recording import Answered, record_later
 from handlers.representation import OK, Representation, answer_problem
@@ -105,7 +104,7 @@ class Shortcut:
             self._give_up(visit)
 
     def _answer(self, visit: "_Visit", kept: Representation) -> None:
-        request_id, none_match, *_ = visit.request.values  # PERF: an `Asked` takes 0.4 us.
+        none_match = visit.request.values[0]  # PERF: an `Asked` takes 0.4 us.
         if kept.is_missing:
             self._answer_problem(visit, TodoNotFound())
             return
@@ -116,13 +115,13 @@ class Shortcut:
             except RequestProblem as problem:
                 self._answer_problem(visit, problem)
                 return
-        ids = request_ids(request_id, visit.later.clients)
+        ids = list(request_ids(visit.later.owns))
         self._record(visit, ids, status)
         visit.later.answer(kept.answer(status), ids)
 
     def _answer_problem(self, visit: "_Visit", error: Exception) -> None:
         problem = problem_of(error, retry_after_seconds=self._retry_after_seconds)
-        ids = request_ids(Asked(*visit.request.values).request_id, visit.later.clients)
+        ids = list(request_ids(visit.later.owns))
         self._record(visit, ids, problem.status)
         visit.later.answer_each(answer_problem(problem, an_id.decode()) for an_id in ids)
 

@@ -43,11 +43,12 @@ class Laters:
 
 @asynccontextmanager
 async def waiting(
-    ready: Ready, *requests: bytes, **arguments: Any
+    ready: Ready, *requests: bytes, application: Application | None = None, **arguments: Any
 ) -> AsyncIterator[tuple[Server, int, list[Client]]]:
     """Give a server, its port and a client for each of the requests, who wait in that order."""
     async with AsyncExitStack() as stack:
-        serve = serving(Application([("/.*", _Ordinary)]), ready=ready, **arguments)
+        application = application or Application([("/.*", _Ordinary)])
+        serve = serving(application, ready=ready, **arguments)
         server, port = await stack.enter_async_context(serve)
         clients: list[Client] = []
         for each in requests:

@@ -74,6 +74,7 @@ class _Connection:
         is_draining=False,
     )
     waiting_head = _Head()
+    waiting_own = None
     waiting_context = SimpleNamespace(protocol="http", remote_ip="")
 
     def __init__(self, loop: SimulatedLoop) -> None:

@@ -4,6 +4,7 @@ Input is held until it is the turn of the request that it belongs to. So there i
 time, a pipeline costs the memory of its bytes, and no answer can overtake another.
 """
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -53,9 +54,10 @@ class Connection(ReadyChannel):
                 if later is not None and later.is_open:
                     self.stage = WAIT
                     self.waiting_head = head
+                    self.waiting_own = None
                     later.join(self)
                 else:
-                    self._begin(head)
+                    self._begin(head, None)
                 return
         if self.stage is LINGER:
             self.drop(data)
@@ -138,13 +140,13 @@ class Connection(ReadyChannel):
 
     def _read_head(self) -> bool:
         was_partial = self._heads.is_partial
-        head = self._heads.take(self._held)
-        if head is not None:
-            self._begin(head)
+        found = self._heads.take(self._held)
+        if found is not None:
+            self._begin(*found)
         elif not was_partial:
             self.server.clock.refresh()
             self.watch(self.server.options.head_seconds)
-        return head is not None
+        return found is not None
 
     def _end_at_eof(self) -> None:
         """Close, unless something that was sent in time is yet to be answered."""
@@ -154,8 +156,11 @@ class Connection(ReadyChannel):
             self._drop_exchange()  # Never finish(): the body is not complete (gunicorn < 26.1).
             self.close()
 
-    def begin_exchange(self, head: "RequestHead") -> None:
+    def begin_exchange(self, head: "RequestHead", own: str | None) -> None:
         """Open an exchange when it is this request's turn."""
+        if own is not None and head.own is None:  # It was put aside; the application sees it.
+            fields = (*head.fields, (self.server.own_field, own))
+            head = replace(head, fields=fields, own=own)
         self.stage = WAIT
         self.server.statistics.begun += 1
         self.server.turns.take(partial(self._open_exchange, head))

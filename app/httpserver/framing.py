@@ -97,6 +97,13 @@ class RequestHead:
     takes_whole_answer: bool
     """A whole answer can be sent as it is: with its body, and the connection stays open."""
 
+    forwarded: tuple[str | None, str | None]
+    """X-Forwarded-For and X-Forwarded-Proto, for who believes them."""
+
+    own: str | None
+    """The value of the field that is each request's own (`Server`), None where there is none. Heads
+    that are remembered have none: they stand for all that differ in it alone."""
+
     later: Later | None = None
     """What the ready function returned last, for others who send this head while it is open. It is
     the connections' and no part of what the head says; closed, nobody uses it any more."""
@@ -121,6 +128,7 @@ def understand(
     options: Options,
     ready_fields: tuple[str, ...],
     may_be_ready: MayBeReady | None = None,
+    own_field: str = "",
 ) -> RequestHead:
     """Return what a head means.
 
@@ -129,6 +137,7 @@ def understand(
         options: the methods that reach the application.
         ready_fields: the lower-case names of the fields that the ready function asks for.
         may_be_ready: what keeps a request from the ready function, beside `UNUSUAL` fields.
+        own_field: the lower-case name of the field that is each request's own.
 
     Raises:
         Refusal: it is ambiguous or invalid (400), has a method that nobody serves (405, 501),
@@ -170,6 +179,8 @@ def understand(
         has_repeated_fields=bool(repeated),
         ready_request=ready_request,
         takes_whole_answer=raw.method != "HEAD" and keep_alive,
+        forwarded=(fields.get("x-forwarded-for"), fields.get("x-forwarded-proto")),
+        own=fields.get(own_field),
     )
 
 

@@ -1,5 +1,8 @@
 """Remembers what heads mean: a client's next request is, byte for byte, often its last one."""
 
+import re
+from dataclasses import replace
+
 from tornado.httputil import RequestStartLine
 
 from app.httpserver.framing import MayBeReady, RequestHead, understand
@@ -14,44 +17,74 @@ class Heads:
     """Understands heads, and knows those again that it has understood before.
 
     A head means the same whenever and by whomever it is sent, so this is no cache that could be
-    stale. Refused heads are not remembered.
+    stale. Refused heads are not remembered. Those that differ in the field that is each request's
+    own, as a request id behind a proxy, are one.
     """
 
-    __slots__ = ("_may_be_ready", "_ready_fields", "_remembered", "get", "options")
+    __slots__ = (
+        "_may_be_ready", "_most_bytes", "_own_field", "_own_line", "_ready_fields", "_remembered",
+        "get", "options",
+    )  # fmt: skip
 
     def __init__(
         self,
         options: Options,
         ready_fields: tuple[str, ...],
         may_be_ready: MayBeReady | None = None,
+        own_field: str = "",
     ) -> None:
         self.options = options
         self._may_be_ready = may_be_ready
         self._ready_fields = ready_fields
+        self._own_field = own_field
+        # Simple values alone. The line end before it makes sure that it is a line of its own.
+        name = re.escape(own_field.encode())
+        self._own_line = re.compile(rb"\r\n%b:[ \t]*([!-~]+)(?=\r\n)" % name, re.IGNORECASE)
+        self._most_bytes = min(
+            options.remembered_head_bytes,
+            options.max_request_line_bytes,
+            options.max_field_bytes,
+            options.max_fields_bytes,
+        )
         self._remembered: dict[bytes, RequestHead] = {}
         self.get = self._remembered.get
         """Return what the bytes of a whole head mean, or None if they are not remembered."""
 
-    def read(self, head: bytes) -> RequestHead | None:
-        """Return what a whole head means, or None if it takes a `HeadReader` to tell.
+    def read(self, head: bytes) -> tuple[RequestHead, str | None] | None:
+        """Return what a whole head means and what is its own, None if it takes a `HeadReader`.
 
         Raises:
             Refusal: see `framing.understand`.
         """
-        understood = self.get(head)
-        if understood is None:
-            raw = read_whole(head, self.options)
-            if raw is None:
-                return None
-            understood = self.understand(raw)
-            if len(head) <= self.options.remembered_head_bytes:
-                self._remember(head, understood)
-        return understood
+        if (understood := self.get(head)) is not None:
+            return understood, None
+        may_be_remembered = len(head) <= self._most_bytes
+        line = self._own_line.search(head) if may_be_remembered and self._own_field else None
+        alike, own = head, None
+        if line is not None:
+            alike, own = head[: line.start()] + head[line.end() :], line[1].decode()
+            understood = self.get(alike)
+            if understood is not None and len(understood.fields) < self.options.max_fields:
+                return understood, own
+        raw = read_whole(head, self.options)
+        if raw is None:
+            return None
+        understood = self.understand(raw)
+        if understood.own != own:  # It is repeated, or has a value that is not as simple.
+            return understood, understood.own
+        if own is not None:
+            fields = tuple(entry for entry in raw.fields if entry[0].lower() != self._own_field)
+            understood = replace(understood, fields=fields, own=None)
+        if may_be_remembered:
+            self._remember(alike, understood)
+        return understood, own
 
     def understand(self, raw: RawHead) -> RequestHead:
         """Return what a head means; see `framing.understand`."""
         try:
-            return understand(raw, self.options, self._ready_fields, self._may_be_ready)
+            return understand(
+                raw, self.options, self._ready_fields, self._may_be_ready, self._own_field
+            )
         except Refusal as refusal:
             refusal.start_line = RequestStartLine(raw.method, raw.target, raw.version)
             raise
@@ -78,18 +111,20 @@ class HeadInput:
         """A part of a head has come in."""
         return self._reader is not None
 
-    def take(self, held: bytearray) -> RequestHead | None:
+    def take(self, held: bytearray) -> tuple[RequestHead, str | None] | None:
         """Return the next head and delete it from ``held``, or None while it is incomplete.
+
+        With it comes the value of the field that is the request's own, if there is one.
 
         Raises:
             Refusal: see `HeadReader.read` and `framing.understand`.
         """
         if self._reader is None:
             end = held.find(_END) + len(_END)
-            head = self._heads.read(bytes(held[:end])) if end >= len(_END) else None
-            if head is not None:
+            known = self._heads.read(bytes(held[:end])) if end >= len(_END) else None
+            if known is not None:
                 del held[:end]
-                return head
+                return known
             self._reader = HeadReader(self._heads.options)
         try:
             found = self._reader.read(held)
@@ -101,4 +136,5 @@ class HeadInput:
         raw, length = found
         self._reader = None
         del held[:length]
-        return self._heads.understand(raw)
+        head = self._heads.understand(raw)
+        return head, head.own

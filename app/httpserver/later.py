@@ -41,6 +41,11 @@ class Later:
         return (connection.waiting_context for connection in self._waiting)
 
     @property
+    def owns(self) -> "Iterator[str | None]":
+        """The values of the field that is each request's own, in the same order."""
+        return (connection.waiting_own for connection in self._waiting)
+
+    @property
     def scheme(self) -> str:
         """The scheme of the first request: http or https."""
         return self._waiting[0].waiting_context.protocol

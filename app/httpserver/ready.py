@@ -15,10 +15,13 @@ if TYPE_CHECKING:
 class ReadyChannel(Channel):
     """A `Channel` that asks the ready function about each request; see `app.httpserver.Ready`."""
 
-    __slots__ = ("_context", "_held", "_is_trusted", "waiting_head")
+    __slots__ = ("_context", "_held", "_is_trusted", "waiting_head", "waiting_own")
 
     waiting_head: RequestHead
     """Of the request that waits for a `Later`."""
+
+    waiting_own: str | None
+    """The value of its field that is each request's own."""
 
     def __init__(self, server: "Server", context: Context, *, is_trusted: bool) -> None:
         super().__init__(server)
@@ -28,7 +31,7 @@ class ReadyChannel(Channel):
 
     # What the other half does about it.
 
-    def begin_exchange(self, head: RequestHead) -> None:
+    def begin_exchange(self, head: RequestHead, own: str | None) -> None:
         """Let the application answer a request."""
         raise NotImplementedError
 
@@ -38,15 +41,16 @@ class ReadyChannel(Channel):
 
     # Asking.
 
-    def _begin(self, head: RequestHead) -> None:
+    def _begin(self, head: RequestHead, own: str | None) -> None:
         later = head.later
         answer = later if later is not None and later.is_open else self._ask(head)
         if isinstance(answer, Later):
             self.stage = WAIT
             self.waiting_head = head
+            self.waiting_own = own
             answer.join(self)
         elif answer is None:
-            self.begin_exchange(head)
+            self.begin_exchange(head, own)
         else:
             self._answer(head, answer)
 
@@ -127,7 +131,7 @@ class ReadyChannel(Channel):
     def take_no_answer(self) -> None:
         """Give the request that waited to the application."""
         if self._is_waiting:
-            self.begin_exchange(self.waiting_head)
+            self.begin_exchange(self.waiting_head, self.waiting_own)
 
     def fail_waiting(self, error: Exception) -> None:
         """End a connection that could not be answered."""

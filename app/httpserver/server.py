@@ -90,6 +90,7 @@ class Server:
         ready: Ready | None = None,
         ready_fields: tuple[str, ...] = (),
         may_be_ready: MayBeReady | None = None,
+        own_field: str = "",
         refuse: Refuse = plain_refusal,
         ssl_options: ssl.SSLContext | dict[str, Any] | None = None,
     ) -> None:
@@ -102,6 +103,8 @@ class Server:
             ready_fields: the header fields that ``ready`` looks at.
             may_be_ready: tells by its head whether ``ready`` may be asked about a request; see
                 `MayBeReady`.
+            own_field: one that only names a request, as X-Request-Id: those who differ in it alone
+                share a `Later`, whose `owns` has the values. It is not among ``ready_fields``.
             refuse: renders what the server answers itself; also the place to count and log it.
             ssl_options: with them the server speaks TLS; a dictionary is taken as by
                 `tornado.netutil.ssl_options_to_context`.
@@ -122,7 +125,9 @@ class Server:
         # no file descriptor left. It need not run yet, as with Tornado's own server.
         IOLoop.current()
         self.loop = asyncio.get_event_loop()
-        self.heads = Heads(self.options, tuple(name.lower() for name in ready_fields), may_be_ready)
+        self.own_field = own_field
+        fields = tuple(name.lower() for name in ready_fields)
+        self.heads = Heads(self.options, fields, may_be_ready, own_field.lower())
         self.clock = Clock(monotonic=self.loop.time)
         self.turns = Turns(self.loop)
         # A future that is done, for writes that nobody has to wait for.

@@ -11,7 +11,7 @@ from app.httpserver.refusal import Refusal
 
 def get(number: int, *fields: str) -> bytes:
     lines = (f"GET /{number} HTTP/1.1", "Host: a", *fields, "", "")
-    return "\r\n".join(lines).encode()
+    return "\r\n".join(lines).encode("latin-1")
 
 
 def remember(heads: Heads, data: bytes) -> None:
@@ -88,8 +88,82 @@ def test_heads_are_taken_one_after_the_other(size: int):
     data = b"".join(get(number) for number in range(5)) + get(5)[:-1]
     for at in range(0, len(data), size):
         held += data[at : at + size]
-        while (head := heads.take(held)) is not None:
-            found.append(head.start_line.path)
+        while (taken := heads.take(held)) is not None:
+            found.append(taken[0].start_line.path)
     assert found == ["/0", "/1", "/2", "/3", "/4"]
     assert held == get(5)[:-1]
     assert heads.is_partial
+
+
+# --- The field that is each request's own
+
+
+def own_heads(**options: int) -> Heads:
+    return Heads(Options(**options), (), own_field="x-request-id")
+
+
+def read(heads: Heads, *fields: str) -> tuple[tuple[str, str], ...]:
+    """Return the fields of a head and its own, as an application would see them."""
+    taken = HeadInput(heads).take(bytearray(get(1, *fields)))
+    assert taken is not None
+    head, own = taken
+    return head.fields if own is None or head.own == own else (*head.fields, ("own", own))
+
+
+def test_heads_that_differ_in_their_own_field_alone_are_one():
+    heads = own_heads()
+    first, last = (HeadInput(heads).take(bytearray(get(1, f"X-Request-Id: {i}"))) for i in "ab")
+    assert first is not None
+    assert last is not None
+    assert first[0] is last[0]
+    assert (first[1], last[1]) == ("a", "b")
+
+
+@pytest.mark.parametrize("other", ["Accept: b", "X-Request-Id: a", "X-Request: b", "x-request-id:"])
+def test_heads_that_differ_in_another_line_are_not(other: str):
+    heads = own_heads()
+    remember(heads, get(1, "X-Request-Id: a", "Accept: a"))
+    fields = read(heads, other, "X-Request-Id: b")
+    assert [value for name, value in fields if name == "Accept"] == (
+        ["b"] if other == "Accept: b" else []
+    )
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        ("X-Request-Id: a",),
+        ("Accept: x", "X-REQUEST-ID:a", "Cookie: y"),
+        ("X-Request-Id: a b",),
+        ("X-Request-Id: a", "X-Request-Id: b"),
+        ("X-Request-Id: a b", "X-Request-Id: c"),
+        ("X-Request-Id:",),
+        ("X-Request-Id: \xe9",),
+        ("X-Request-Id: a ",),
+    ],
+    ids=str,
+)
+def test_what_an_application_sees_is_the_same_however_often_a_head_is_read(fields: tuple[str, ...]):
+    heads = own_heads()
+    remember(heads, get(1, "X-Request-Id: z"))
+    remember(heads, get(1))
+    seen = [
+        sorted((name.lower().replace("own", "x-request-id"), value) for name, value in found)
+        for found in (read(heads, *fields) for _ in range(3))
+    ]
+    split = [field.partition(":") for field in ("Host: a", *fields)]
+    assert seen == 3 * [sorted((name.lower(), value.strip(" ")) for name, _, value in split)]
+
+
+def test_a_head_that_its_own_field_makes_too_large_is_refused_though_it_is_known_without():
+    heads = own_heads(max_field_bytes=40)
+    remember(heads, get(1, "X-Request-Id: a"))
+    with pytest.raises(Refusal):
+        remember(heads, get(1, "X-Request-Id: " + 40 * "a"))
+
+
+def test_a_field_that_is_one_too_many_is_refused_though_the_head_is_known_without():
+    heads = own_heads(max_fields=2)
+    remember(heads, get(1, "Accept: a"))
+    with pytest.raises(Refusal):
+        remember(heads, get(1, "Accept: a", "X-Request-Id: a"))
