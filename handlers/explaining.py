@@ -108,7 +108,7 @@ def _explain_text(value: str, kind: inspect.StrType) -> tuple[str, str] | None:
 def summarise(wrong: Sequence[Wrong], whole: str) -> str:
     """Return the sentences for people; ``whole`` stands for what has no name."""
     told = [
-        f"{whole if name is None else shorten(name)} {detail}."
+        f"{whole if name is None else shorten(name) or '(no name)'} {detail}."
         for name, _, detail in wrong[:_ERRORS_IN_DETAIL]
     ]
     if len(wrong) > len(told):

@@ -81,16 +81,14 @@ def quality(accept: str, media_type: str) -> float:
 
     RFC 9110, section 12.5.1: the most specific range decides. What is malformed asks for nothing.
     """
-    kind = media_type.partition("/")[0]
+    ranges = ("*/*", f"{media_type.partition('/')[0]}/*", media_type)
     found = (-1, 0.0)
     for one in accept.split(","):
         asked = parse_parameterised(one)
-        if asked is None or asked.first not in ("*/*", f"{kind}/*", media_type):
-            continue
-        weight = asked.parameters.get("q", "1")
-        if _QUALITY.fullmatch(weight) is not None:
-            rank = ("*/*", f"{kind}/*", media_type).index(asked.first)
-            found = max(found, (rank, float(weight)))
+        if asked is not None and asked.first in ranges:
+            weight = asked.parameters.get("q", "1")
+            if _QUALITY.fullmatch(weight) is not None:
+                found = max(found, (ranges.index(asked.first), float(weight)))
     return found[1]
 
 

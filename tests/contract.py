@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
+from urllib.parse import parse_qsl
 
 from jsonschema import Draft202012Validator, FormatChecker
 
@@ -44,7 +45,7 @@ def check_answer(
     media_type = headers.get("Content-Type", "").partition(";")[0]
     if media_type == "application/problem+json" and method != "HEAD":
         _check_problem(where, status, headers, json.loads(body))
-    _check_documented(where, method, target.partition("?")[0], status, headers, body)
+    _check_documented(where, method, target, status, headers, body)
 
 
 def _check_problem(
@@ -56,11 +57,16 @@ def _check_problem(
     assert problem["instance"] == f"urn:request:{headers['X-Request-Id']}", where
     assert status != 405 or "Allow" in headers, where
     assert status != 503 or "Retry-After" in headers, where
+    assert code != "invalid-content" or problem["errors"], where
+    for error in problem.get("errors", ()):
+        assert error["code"] != "invalid", where
+        assert len({"pointer", "parameter", "header"} & set(error)) == 1, where
 
 
 def _check_documented(
-    where: str, method: str, path: str, status: int, headers: Mapping[str, str], body: bytes
+    where: str, method: str, target: str, status: int, headers: Mapping[str, str], body: bytes
 ) -> None:
+    path = target.partition("?")[0]
     if method not in KNOWN_METHODS:  # Whatever the address; methods have a case.
         assert status in (405 if method in {"TRACE", "CONNECT"} else 501, *UNREAD), where
         assert status != 405 or set(headers["Allow"].split(", ")) == KNOWN_METHODS, where
@@ -80,6 +86,9 @@ def _check_documented(
         if status == 405:
             assert set(headers["Allow"].split(", ")) == documented, where
         return
+    if path.startswith("/v1/") and method != "OPTIONS" and status < 400:
+        asked = {name for name, _ in parse_qsl(target.partition("?")[2], keep_blank_values=True)}
+        assert asked <= {parameter["name"] for parameter in operation["parameters"]}, where
     answer = operation["responses"].get(str(status))
     assert answer is not None, f"status not documented: {where}"
     content = answer.get("content")

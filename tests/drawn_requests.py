@@ -32,7 +32,7 @@ ENCODED = st.sampled_from(
     ["%00", "%0a", "%2e%2e", "%2f", "%ff", "%C0%AF", "%ed%a0%80", "%F0%9F%92%A9", "%", "%zz", "%u1"]
 )
 SEGMENTS = st.lists(ENCODED | st.text(VISIBLE, max_size=8), max_size=4).map("".join)
-KNOWN = ["/index", "/todo", "/v1/todos", "/livez", "/readyz", "/metrics", "/version"]
+KNOWN = ["/", "/index", "/todo", "/v1/todos", "/livez", "/readyz", "/metrics", "/version"]
 FIELDS = ["start", "limit", "cursor", "is_finished", "content", "$where", ""]
 VALUES = st.sampled_from(["true", "10", "100", "[]", "null", "🙂"]) | HUGE | SEGMENTS
 
@@ -64,6 +64,7 @@ ODD_JSON = st.sampled_from(
         b'{"content": "\xff"}',
         b'{"content": NaN}',
         b'{"content": ' + b"9" * 5000 + b"}",
+        b'{"content": 1e400, "id": 1, "x": "\\ud800"}',
         b"[" * 20_000,
         b'{"a":' * 5000,
         b'{"content": "a"} x',
@@ -74,8 +75,20 @@ ODD_JSON = st.sampled_from(
 FORMS = st.lists(st.tuples(st.sampled_from(FIELDS), VALUES), max_size=4).map(
     lambda pairs: "&".join(f"{name}={value}" for name, value in pairs).encode()
 )
+MULTIPART = st.lists(
+    st.tuples(st.sampled_from(["content", "", "a", 'content"; x="']), VALUES), max_size=4
+).map(
+    lambda parts: (
+        b"".join(
+            f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+            for name, value in parts
+        )
+        + b"--x--\r\n"
+    )
+)
 BODIES = (
     st.just(b"")
+    | MULTIPART
     | JSON.map(lambda document: json.dumps(document).encode())
     | st.just({"content": "buy milk", "is_finished": True}).map(lambda d: json.dumps(d).encode())
     | ODD_JSON
@@ -123,6 +136,12 @@ VALID = [
     *(Request("GET", path) for path in (*KNOWN, "/openapi.json", "/problems/not-found")),
     Request("POST", "/v1/todos", JSON_HEADERS, b'{"content": "buy milk"}'),
     Request("POST", "/todo", FORM_HEADERS, b"content=buy+milk"),
+    Request(
+        "POST",
+        "/todo",
+        [("Content-Type", "multipart/form-data; boundary=x")],
+        b'--x\r\nContent-Disposition: form-data; name="content"\r\n\r\na\r\n--x--\r\n',
+    ),
     Request("GET", "/v1/todos/{id}"),
     Request("PATCH", "/v1/todos/{id}", JSON_HEADERS, b'{"is_finished": true}'),
     Request("PUT", "/todo/{id}/finish"),

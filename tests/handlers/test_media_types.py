@@ -4,6 +4,8 @@ import gzip
 
 import pytest
 
+from handlers.media_types import MAX_PARAMETERS
+
 pytestmark = pytest.mark.gen_test
 
 JSON = {"Content-Type": "application/json"}
@@ -50,6 +52,13 @@ UNREAD = [
     ),
     "application/merge-patch+json",
 ]
+
+
+@pytest.mark.parametrize(("parameters", "status"), [(MAX_PARAMETERS, 201), (1000, 415)])
+async def test_a_media_type_has_so_many_parameters_at_most(api, parameters, status):
+    media_type = "application/json;" + ";x=" * parameters
+    answer = await post(api, '{"content": "a"}', {"Content-Type": media_type})
+    assert answer.status == status
 
 
 @pytest.mark.parametrize("media_type", READ)

@@ -68,6 +68,7 @@ async def test_a_query_that_breaks_a_rule_is_400_naming_the_parameter(
     answer = await api.call("GET", f"/v1/todos?{query}")
     assert (answer.status, *answer.wrong) == (400, parameter, code)
     assert answer.json()["errors"][0]["detail"] == detail
+    assert answer.json()["detail"] == f"{parameter or '(no name)'} {detail}."
 
 
 @pytest.mark.parametrize(
