@@ -1,6 +1,7 @@
 """The commands: serve (the default), those that work on todos and those that work on a node."""
 
 import errno
+import logging
 import os
 import signal
 import socket
@@ -18,6 +19,7 @@ from app.command import Backends, CommandError, backends_of, run_on_loop, settin
 from app.data_commands import DATA_COMMANDS
 from app.embedded import EmbeddedServersError
 from app.errors import StorageRefused, StorageUnavailable, StorageUnusable
+from app.log import configure_logging, is_json
 from app.node.layout import NodeError
 from app.program import NAME
 from app.settings import Settings, SettingsError
@@ -31,6 +33,8 @@ from app.standard_streams import OutputError, ReaderLeft, finish, tell
 
 Command = Callable[[Sequence[str]], int]
 """Takes the arguments after its name and returns the exit code."""
+
+log = logging.getLogger(__name__)
 
 _FAILED = 1
 _USED_WRONGLY = 2
@@ -63,28 +67,50 @@ def run() -> NoReturn:
     sys.exit(code)
 
 
-def main(given: Sequence[str]) -> int:
+def main(given: Sequence[str]) -> int:  # noqa: PLR0911 - one for each way to end.
     """Run a command and return its exit code: 2 if it was given wrongly, 1 if it failed."""
+    if _is_service(given):
+        # Until the settings are known, which may be what is wrong.
+        configure_logging(level="info", log_format="auto", access_log=False)
     try:
         command, arguments = _split(given)
         code = _until_it_exits(command, arguments)
         finish()
     except SettingsError as error:
-        tell(f"{NAME}: {error}", sys.stderr)
-        return _USED_WRONGLY
+        return _end(given, str(error), _USED_WRONGLY)
     except ReaderLeft:
+        return _FAILED
+    except OutputError as error:  # Of an answer for a person, such as --help.
+        tell(f"{NAME}: {error}", sys.stderr)
         return _FAILED
     except (
         *(CommandError, EmbeddedServersError, NodeError),
-        *(OutputError, StorageUnusable, StorageRefused),
+        *(StorageUnusable, StorageRefused),
     ) as error:
-        tell(f"{NAME}: {error}", sys.stderr)
-        return _FAILED
+        return _end(given, str(error), _FAILED)
     except StorageUnavailable as error:
-        tell(f"{NAME}: MongoDB does not answer: {error.__cause__ or error}", sys.stderr)
-        return _FAILED
+        return _end(given, f"MongoDB does not answer: {error.__cause__ or error}", _FAILED)
     except KeyboardInterrupt:
         return _INTERRUPTED
+    except Exception:
+        if not (_is_service(given) and is_json()):
+            raise
+        # Python would write its stack in lines that are no JSON.
+        log.critical("the service ends by a fault of ours", exc_info=True)
+        return _FAILED
+    return code
+
+
+def _is_service(given: Sequence[str]) -> bool:
+    return not given or given[0].startswith("-") or given[0] == "serve"
+
+
+def _end(given: Sequence[str], sentence: str, code: int) -> int:
+    """Say why a command ends and return its exit code; the service's log stays JSON if it is."""
+    if _is_service(given) and is_json():
+        log.critical("%s", sentence)
+    else:
+        tell(f"{NAME}: {sentence}", sys.stderr)
     return code
 
 
@@ -125,11 +151,11 @@ def _serve(arguments: Sequence[str]) -> int:
     with backends_of(settings) as backends:
         from app.serving import serve  # noqa: PLC0415 - imports Motor: see backends_of().
 
-        def print_banner(found_mongo: bool) -> None:
-            banner = _banner(settings, sockets[0], backends)
+        def announce(found_mongo: bool) -> None:
+            facts = _facts(settings, backends)
             if not found_mongo:
-                banner.append("  MongoDB has not answered yet: 503 until it does")
-            tell("\n".join(banner))
+                facts["storage"] = "MongoDB has not answered yet: 503 until it does"
+            _announce(sockets[0], facts)
 
         run_on_loop(
             serve(
@@ -137,7 +163,7 @@ def _serve(arguments: Sequence[str]) -> int:
                 listen,
                 mongo_uri=backends.mongo_uri,
                 redis_url=backends.redis_url,
-                on_listening=print_banner,
+                on_listening=announce,
                 look_after=backends.look_after,
             )
         )
@@ -165,20 +191,40 @@ def _bind(settings: Settings) -> list[socket.socket]:
     return sockets
 
 
-def _banner(settings: Settings, listening: socket.socket, backends: Backends) -> list[str]:
+_LABELS = {
+    "data_dir": "data in  ",
+    "running": "running  ",
+    "mongo_uri": "MongoDB  ",
+    "redis_url": "Redis    ",
+    "storage": "",
+}
+"""What a person reads before each fact about a service that begins; by the names of log fields."""
+
+
+def _facts(settings: Settings, backends: Backends) -> dict[str, str]:
+    facts = {}
+    if backends.description:
+        facts["data_dir"] = str(settings.data_dir.resolve())
+        facts["running"] = backends.description
+    if settings.mongo_uri != "embedded":
+        facts["mongo_uri"] = redact(settings.mongo_uri)
+    if settings.redis_url == "none":
+        facts["redis_url"] = "none: no other process may serve these todos"
+    elif settings.redis_url != "embedded":
+        facts["redis_url"] = redact(settings.redis_url)
+    return facts
+
+
+def _announce(listening: socket.socket, facts: Mapping[str, str]) -> None:
+    """Say that the service answers: in its log if that is JSON, else on standard output."""
     host, port = listening.getsockname()[:2]
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    lines = [f"Todos {__version__} on http://{address}  (Ctrl-C stops)"]
-    if backends.description:
-        lines.append(f"  data in  {settings.data_dir.resolve()}")
-        lines.append(f"  running  {backends.description}")
-    if settings.mongo_uri != "embedded":
-        lines.append(f"  MongoDB  {redact(settings.mongo_uri)}")
-    if settings.redis_url == "none":
-        lines.append("  Redis    none: no other process may serve these todos")
-    elif settings.redis_url != "embedded":
-        lines.append(f"  Redis    {redact(settings.redis_url)}")
-    return lines
+    title = f"Todos {__version__} on http://{address}"
+    if is_json():
+        log.info("%s", title, extra={"fields": facts})
+        return
+    lines = [f"  {_LABELS[name]}{text}" for name, text in facts.items()]
+    tell("\n".join([f"{title}  (Ctrl-C stops)", *lines]))
 
 
 def _help(arguments: Sequence[str]) -> int:

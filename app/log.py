@@ -55,6 +55,11 @@ def configure_logging(*, level: str, log_format: str, access_log: bool) -> None:
     logging.getLogger("asyncio").setLevel(max(logging.INFO, root.level))
 
 
+def is_json() -> bool:
+    """Say whether the log's lines are for machines; then nothing else goes to standard error."""
+    return any(isinstance(each.formatter, JsonFormatter) for each in logging.getLogger().handlers)
+
+
 def _make_records_cheap() -> None:
     """Leave out of records what no line shows (Python's Logging HOWTO, "Optimization")."""
     logging._srcfile = None  # noqa: SLF001 - as it says there.

@@ -2,6 +2,7 @@
 
 import argparse
 import configparser
+import logging
 import re
 import sys
 import textwrap
@@ -12,10 +13,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NoReturn
 
+from app.log import is_json
 from app.settings import TABLE, Settings
 from app.settings_environment import CONFIG_VARIABLE, Found, from_environment, nearest
 from app.settings_row import Setting, SettingsError, quoted, redact
 from app.standard_streams import show, tell
+
+log = logging.getLogger(__name__)
 
 SECTION = "todo"
 CONFIG_FILE_HEAD = f"""\
@@ -181,6 +185,9 @@ class SettingsParser(argparse.ArgumentParser):
         """Say what is wrong in one line, without the usage that would bury it, and exit 2."""
         # SECURITY: argparse repeats what was given, which may be an address with a password.
         message = re.sub("ignored explicit argument .*", "takes no value", message)
+        if is_json():
+            log.critical("%s", message)
+            self.exit(2)
         self.exit(2, f"{self.prog}: {message}\n")
 
 

@@ -23,7 +23,12 @@ ROOT = Path(__file__).parents[1]
 DEADLINE_SECONDS = 120.0
 """For everything that should take milliseconds: only a failing test waits this long."""
 
-_BANNER = re.compile(r"Todos \S+ on http://127\.0\.0\.1:(\d+) ")
+_BANNER = re.compile(r"Todos \S+ on http://127\.0\.0\.1:(\d+)\b")
+_CRITICAL = re.compile(r'^{.*"level":"critical".*}$')
+
+
+def _as_a_sentence(line: re.Match[str]) -> str:
+    return f"run.py: {json.loads(line[0])['event']}"
 
 
 def environment() -> dict[str, str]:
@@ -121,6 +126,7 @@ class Service:
         )
         os.close(slave)
         assert self.process.stdout is not None
+        self._is_for_a_person = terminal or "--log-format=console" in arguments
         self._output = _Lines(self.process.stdout)
         self._errors = _Lines(os.fdopen(master, encoding="utf-8"))
         self.port = 0
@@ -132,14 +138,21 @@ class Service:
 
     @property
     def log(self) -> list[str]:
-        """The lines on standard error so far."""
+        """The lines on standard error so far; the one it ends with as a terminal would show it."""
+        return [_CRITICAL.sub(_as_a_sentence, line) for line in self.raw_log]
+
+    @property
+    def raw_log(self) -> list[str]:
+        """The lines on standard error so far, as they are."""
         return self._errors.lines
 
     def wait_for_banner(self) -> None:
         """Return when requests are answered; `port` is known then."""
-        line = self._output.wait_for(lambda line: bool(_BANNER.match(line)), DEADLINE_SECONDS)
+        # Where the log is JSON it is a line of it.
+        stream = self._output if self._is_for_a_person else self._errors
+        line = stream.wait_for(lambda line: bool(_BANNER.search(line)), DEADLINE_SECONDS)
         assert line is not None, f"no banner; output {self.output}, log {self.log}"
-        match = _BANNER.match(line)
+        match = _BANNER.search(line)
         assert match is not None
         self.port = int(match[1])
 

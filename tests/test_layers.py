@@ -38,7 +38,7 @@ OURS = {
     "app.settings": SETTINGS_PARTS,
     "app.settings_environment": ("app.settings",),
     "app.number_flag": ("app.settings_row",),
-    "app.settings_sources": (*SETTINGS, "app.standard_streams"),
+    "app.settings_sources": (*SETTINGS, "app.standard_streams", "app.log"),
     "app.resources": (
         "app.settings",
         "app.settings_row",

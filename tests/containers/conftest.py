@@ -114,14 +114,14 @@ def start_installed(
             [*before, str(installed / "bin/tornado-todo"), "serve"],
             cwd=installed,
             env={**_few_variables(), **variables, **of_the_test},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
             text=True,
         )
         started.append(process)
-        assert process.stdout is not None
-        banner = process.stdout.readline()
-        match = re.search(r" on http://0\.0\.0\.0:(\d+) ", banner)
+        assert process.stderr is not None
+        banner = process.stderr.readline()
+        match = re.search(r" on http://0\.0\.0\.0:(\d+)\b", banner)
         assert match is not None, banner
         return Running(process, int(match[1]))
 

@@ -34,7 +34,7 @@ def test_a_keeper_that_is_killed_is_replaced_and_nothing_acknowledged_is_lost(
         killed = keeper_of(data_dir)
         killed.kill()
         service.wait_for_log("the keeper of the embedded servers had ended")
-        service.log.clear()
+        service.raw_log.clear()
         wait_until_ready(service)
         assert keeper_of(data_dir) != killed
     assert service.contents() == ["todo 1", "todo 0"]

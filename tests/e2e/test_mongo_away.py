@@ -38,7 +38,7 @@ def service(start: Callable[..., Service], mongo_uri: str) -> Service:
 
 
 def test_a_service_without_its_database_lives_but_is_not_ready(service: Service) -> None:
-    service.wait_for_output("  MongoDB has not answered yet: 503 until it does")
+    service.wait_for_log("MongoDB has not answered yet: 503 until it does")
     assert service.call("GET", "/livez").status == 200
     assert service.call("GET", "/readyz").status == 503
 
@@ -127,6 +127,7 @@ def test_a_database_that_comes_later_is_prepared_and_used_without_a_restart(
     told = [(entry["logger"], entry["level"]) for entry in entries if entry["logger"] != "access"]
     # One line when the trouble begins and one when it ends, however often it was tried between.
     assert sorted(told) == [
+        ("app.cli", "info"),  # Where it listens.
         ("app.services.health", "info"),
         ("app.services.health", "warning"),
         ("app.serving", "info"),

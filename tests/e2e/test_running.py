@@ -51,7 +51,7 @@ WRONG_USES = {
 def test_the_banner_says_where_it_listens_where_data_lies_and_what_runs_and_data_survives(
     start: Start, data_dir: Path
 ) -> None:
-    first = start()
+    first = start(terminal=True)
     mongod, redis = named("mongod", data_dir), named("redis-server", data_dir)
     first.add("survive a restart")
     assert first.stop(signal.SIGINT) == 0
@@ -87,7 +87,7 @@ def test_a_second_process_shares_the_servers_of_a_data_directory_and_outlives_th
 def test_servers_that_run_already_are_named_in_the_banner_and_none_is_started(
     start: Start, backend_flags: tuple[str, ...], data_dir: Path
 ) -> None:
-    service = start(*backend_flags)
+    service = start(*backend_flags, terminal=True)
     assert service.call("GET", "/readyz").status == 200
     assert not data_dir.exists()
     assert service.stop() == 0
@@ -100,7 +100,7 @@ def test_servers_that_run_already_are_named_in_the_banner_and_none_is_started(
 def test_the_banner_says_that_without_redis_there_must_be_no_other_process(
     start: Start, mongo_uri: str
 ) -> None:
-    service = start("--mongo-uri", mongo_uri, "--redis-url=none")
+    service = start("--mongo-uri", mongo_uri, "--redis-url=none", terminal=True)
     assert service.stop() == 0
     assert service.output[-1] == "  Redis    none: no other process may serve these todos"
 

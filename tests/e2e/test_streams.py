@@ -37,7 +37,9 @@ def start_under_shell() -> Iterator[Callable[[str], Service]]:
     services: list[Service] = []
 
     def start(script: str) -> Service:
-        service = Service(*NOWHERE, "--log-level=info", before=("sh", "-c", script, "sh"))
+        # The banner is on standard output where the log is for a person.
+        flags = (*NOWHERE, "--log-level=info", "--log-format=console")
+        service = Service(*flags, before=("sh", "-c", script, "sh"))
         services.append(service)
         return service
 
