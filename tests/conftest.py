@@ -5,7 +5,9 @@ servers           one embedded MongoDB and Redis for the whole run
 mongo_uri         a database of the test's own on that MongoDB, dropped afterwards
 redis_url         that Redis; a test that wants another, or none, parametrizes it
 io_loop           the test's event loop; tasks left on it fail the test (pytest-tornado's name)
-settings          the defaults, with short deadlines; a test changes them with ``replace``
+settings          the defaults, with deadlines that a busy machine keeps; a test changes them with
+                  ``replace``
+long_lease        (always on) who fills a body of the cache has as long as a busy machine takes
 clock             the time, which stands still until the test moves it
 resources         open connections to the test's database
 operation_time    what the repository's reads are at least as new as
@@ -29,6 +31,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import uuid4
 
+import hypothesis
 import pytest
 from api import Api
 from clock import Clock
@@ -38,6 +41,7 @@ from tornado.testing import bind_unused_port
 
 from app import log
 from app.bootstrap import Cache, make_application, make_cache, make_health, make_repository
+from app.cache import bodies
 from app.domain.todo import PUBLIC_OWNER
 from app.embedded import EmbeddedServers, join_servers
 from app.httpserver import Server
@@ -51,6 +55,12 @@ from app.storage.todos import MongoTodoRepository
 from handlers.application import TodoApplication
 
 _SLOWEST_FILES = 20
+
+# An example that takes longer than another says something of the machine, not of the code.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
 
 # A shell lets what runs in its background ignore Ctrl-C, and so would all that the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -107,7 +117,17 @@ def io_loop() -> Iterator[IOLoop]:
 
 @pytest.fixture
 def settings() -> Settings:
-    return Settings(mongo_connect_seconds=1.0, mongo_operation_seconds=3.0, drain_seconds=5.0)
+    return Settings(
+        mongo_operation_seconds=10.0,
+        redis_timeout_seconds=5.0,
+        ready_timeout_seconds=5.0,
+        drain_seconds=60.0,
+    )
+
+
+@pytest.fixture(autouse=True)
+def long_lease(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "_LEASE_MILLISECONDS", 600_000)
 
 
 @pytest.fixture

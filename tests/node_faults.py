@@ -26,6 +26,7 @@ from app.node.supervisor import Supervisor
 _POLL_SECONDS = 0.05
 _WELL_SECONDS = 300.0
 _ANSWER_SECONDS = 2.0
+_METRICS_SECONDS = 60.0
 MEMBERS = 3
 _HITS = re.compile(
     r'^todo_cache_requests_total\{level="answers",outcome="hit"\} (\S+)$', re.MULTILINE
@@ -178,6 +179,6 @@ def wait_for(what: Callable[[], Any], words: str) -> Any:
 
 
 def _hits(port: int) -> int:
-    with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=_ANSWER_SECONDS) as answer:
+    with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=_METRICS_SECONDS) as answer:
         found = _HITS.search(answer.read().decode())
     return round(float(found[1])) if found else 0

@@ -7,7 +7,6 @@ open_channel   ``await open_channel(url)``: a `RedisChannel` that has tried to c
 namespace      tells this test's scopes from those of others
 open_stamps    ``await open_stamps(...)``: `RedisStamps` of one more process on its own channel
 open_bodies    ``await open_bodies()``: `Bodies` of one more process, with stamps of their own
-long_lease     (always on) who fills a body has as long as a busy machine takes
 settle         ``await settle(stamps)``: makes this Redis so old that it can have lost no mark
 database       see `held_database`
 source         its one text
@@ -27,7 +26,6 @@ from held_database import SCOPE, Database, make_reads
 from own_redis import OwnRedis
 from tornado.ioloop import IOLoop
 
-from app.cache import bodies
 from app.cache.bodies import Bodies, Codec
 from app.cache.channel import RedisAddress, RedisChannel
 from app.cache.local_stamps import LocalStamps
@@ -123,11 +121,6 @@ def open_bodies(open_channel: OpenChannel, open_stamps: OpenStamps, metrics: Met
         )
 
     return open_some
-
-
-@pytest.fixture(autouse=True)
-def long_lease(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "_LEASE_MILLISECONDS", 600_000)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 from time import monotonic
 
 from processes import named
-from service import DEADLINE_SECONDS, Service
+from service import Service
 
 Start = Callable[..., Service]
 
@@ -18,6 +18,8 @@ POST = (
     b"Content-Length: %d\r\n\r\n" % len(BODY)
 )
 CONNECTIONS = 300
+AT_ONCE_SECONDS = 40.0
+"""Less than the operation would take by itself."""
 """More than the loop accepts at one turn."""
 
 
@@ -62,7 +64,7 @@ def test_requests_on_connections_that_wait_to_be_accepted_are_answered(
 def test_an_operation_that_mongodb_never_answers_does_not_hold_the_exit(
     start: Start, data_dir: Path
 ) -> None:
-    service = start("--mongo-operation-seconds", "30", "--drain-seconds", "0.5")
+    service = start("--mongo-operation-seconds", "60", "--drain-seconds", "0.5")
     mongod = named("mongod", data_dir)
     mongod.suspend()
     try:
@@ -71,7 +73,7 @@ def test_an_operation_that_mongodb_never_answers_does_not_hold_the_exit(
             service.call("GET", "/livez")
             started = monotonic()
             assert service.stop() == 0
-            assert monotonic() - started < DEADLINE_SECONDS / 2
+            assert monotonic() - started < AT_ONCE_SECONDS
         # Cut off, and recorded as that: it was no fault of ours.
         (line,) = [line for line in service.log if '"/v1/todos"' in line]
         assert '"http.response.status_code":503' in line

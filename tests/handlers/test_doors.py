@@ -13,7 +13,7 @@ from raw_http import send
 from app.httpserver import Server
 from app.settings import Settings
 
-pytestmark = [pytest.mark.gen_test(timeout=30), pytest.mark.usefixtures("settled")]
+pytestmark = [pytest.mark.gen_test, pytest.mark.usefixtures("settled")]
 
 FORM = "Content-Type: application/x-www-form-urlencoded"
 JSON = "Content-Type: application/json"

@@ -4,7 +4,7 @@ import pytest
 
 from handlers.validation import MAX_FIELDS
 
-pytestmark = pytest.mark.gen_test(timeout=30)
+pytestmark = pytest.mark.gen_test
 
 
 def part(text, name="content", more=""):

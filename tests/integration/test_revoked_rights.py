@@ -3,6 +3,7 @@
 import asyncio
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -11,9 +12,10 @@ from api import Api
 from rights_mongod import RightsMongod
 
 from app.domain.todo import PUBLIC_OWNER
+from app.settings import Settings
 from app.storage.todos import MongoTodoRepository
 
-pytestmark = pytest.mark.gen_test(timeout=60)
+pytestmark = pytest.mark.gen_test
 
 ExpectLog = Callable[[str], None]
 POLL_SECONDS = 0.05
@@ -35,6 +37,12 @@ def user(mongod: RightsMongod) -> str:
     name = f"user{uuid4().hex}"
     mongod.make_user(name, MAY_DO_ALL)
     return name
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    # The driver goes on trying for so long.
+    return replace(settings, mongo_operation_seconds=2.0)
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ def test_a_slow_reader_does_not_hold_the_service(fronted: Front, upstream: Upstr
     slow = socket.socket()
     with slow:
         slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        slow.settimeout(10)
+        slow.settimeout(120)
         slow.connect(("127.0.0.1", fronted.ports.http))
         slow.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         wait_for(lambda: upstream.answered == 1)  # And nobody has read a byte of it.

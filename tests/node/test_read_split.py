@@ -39,7 +39,7 @@ def run_on(node: Node, command: str, *flags: str) -> bytes:
         cwd=ROOT,
         env=environment(),
         capture_output=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert finished.returncode == 0, finished.stderr

@@ -17,7 +17,7 @@ from app.node.layout import Layout
 from app.node.rolling import is_ready
 from app.node.supervisor import Supervisor
 
-pytestmark = pytest.mark.gen_test(timeout=110)
+pytestmark = pytest.mark.gen_test
 
 PER_SECOND = 50.0
 

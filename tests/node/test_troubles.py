@@ -36,7 +36,7 @@ def supervisor_of(node: Node) -> Supervisor:
 
 def answers(node: Node) -> bool:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{node.port}/todo", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{node.port}/todo", timeout=60) as answer:
             return answer.status == 200
     except OSError:
         return False

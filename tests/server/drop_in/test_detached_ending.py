@@ -9,7 +9,7 @@ from http_serving import on_both_loops, serving, until
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.web import Application, RequestHandler
 
-LONG_SECONDS = 5.0
+LONG_SECONDS = 120.0
 
 
 class TakeOver(RequestHandler):

@@ -7,12 +7,12 @@ from contextlib import asynccontextmanager
 
 import pytest
 from http_client import Client, request
-from http_serving import Echo, Gate, Gated, Hello, on_both_loops, serving, until
+from http_serving import DEADLINE_SECONDS, Echo, Gate, Gated, Hello, on_both_loops, serving, until
 from tornado.web import Application
 
 from app.httpserver import Server
 
-LONG_SECONDS = 20.0
+LONG_SECONDS = 120.0
 SHORT_SECONDS = 0.05
 MORE_THAN_ARRIVAL_SECONDS = 0.3
 """A drain that is not told to wait for idle clients has ended by then."""
@@ -112,7 +112,7 @@ async def test_a_drain_answers_connections_that_are_not_accepted_yet() -> None:
         clients = []
         # Without giving the loop a turn: the server has accepted none of them.
         for _ in range(200):
-            own = socket.create_connection(("127.0.0.1", port), 5)
+            own = socket.create_connection(("127.0.0.1", port), DEADLINE_SECONDS)
             own.sendall(request("/"))
             clients.append(own)
         assert server.statistics.accepted == 0
@@ -163,7 +163,7 @@ async def test_half_a_head_holds_a_drain_up_until_it_is_cut_off() -> None:
 @on_both_loops
 async def test_connections_that_are_not_accepted_yet_survive_a_stop_that_waits() -> None:
     async with _serving(Gate()) as (server, port):
-        with socket.create_connection(("127.0.0.1", port), 5) as own:
+        with socket.create_connection(("127.0.0.1", port), DEADLINE_SECONDS) as own:
             own.sendall(request("/"))
             assert server.statistics.accepted == 0
             await server.stop_after_waiting()
@@ -215,7 +215,7 @@ async def test_closing_all_connections_closes_busy_and_idle_ones() -> None:
 @on_both_loops
 async def test_closing_all_connections_takes_those_that_are_being_accepted(turns: int) -> None:
     async with _serving(Gate()) as (server, port):
-        with socket.create_connection(("127.0.0.1", port), 5) as own:
+        with socket.create_connection(("127.0.0.1", port), DEADLINE_SECONDS) as own:
             await until(lambda: bool(server._accepting or server._connections))
             for _ in range(turns):
                 await asyncio.sleep(0)
@@ -231,7 +231,7 @@ async def test_closing_all_connections_takes_those_that_the_kernel_has_just_made
     turns: int,
 ) -> None:
     async with _serving(Gate()) as (server, port):
-        with socket.create_connection(("127.0.0.1", port), 5):
+        with socket.create_connection(("127.0.0.1", port), DEADLINE_SECONDS):
             for _ in range(turns):
                 await asyncio.sleep(0)
             server.stop()

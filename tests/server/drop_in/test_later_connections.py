@@ -16,7 +16,7 @@ from visit import Run, Visit
 
 from app.httpserver import Answer, Later, Server
 
-LONG_SECONDS = 20.0
+LONG_SECONDS = 120.0
 LARGE = Answer.build(HTTPStatus.OK, [], b"a" * 200_000)
 
 
