@@ -88,18 +88,16 @@ async def count(api: Api) -> int:
 # --- Pages of others
 
 
-@pytest.mark.parametrize("target", BODIES)
 @pytest.mark.parametrize("fields", FORGED.values(), ids=FORGED)
 async def test_a_forged_post_is_refused_on_both_roads_and_stores_nothing(
-    api: Api, http_server: tuple[Server, int], target: str, fields: tuple[str, ...]
+    api: Api, http_server: tuple[Server, int], fields: tuple[str, ...]
 ) -> None:
-    async with by(http_server[0], shortcut=1):
-        assert re.match(rb"HTTP/1\.1 20[01] ", await exchange(api, post(target, "Host: localhost")))
     async with by(http_server[0], shortcut=0):
-        problem = await refused(api, post(target, "Host: localhost", *fields))
-        assert problem == await refused(api, post(target, "Host: localhost", *fields, ORDINARY))
-    assert problem["type"] == "/problems/cross-origin"
-    assert await count(api) == 1
+        for target in BODIES:
+            problem = await refused(api, post(target, "Host: localhost", *fields))
+            assert problem == await refused(api, post(target, "Host: localhost", *fields, ORDINARY))
+            assert problem["type"] == "/problems/cross-origin"
+    assert await count(api) == 0
 
 
 @pytest.mark.parametrize("fields", FORGED.values(), ids=FORGED)
@@ -117,23 +115,23 @@ async def test_a_forged_change_is_refused_and_changes_nothing(
     assert (await api.call("GET", one)).json() == todo
 
 
-@pytest.mark.parametrize("fields", FORGED.values(), ids=FORGED)
-async def test_reading_is_left_to_the_browser_to_refuse(api: Api, fields: tuple[str, ...]) -> None:
-    answer = await exchange(api, get("/v1/todos", "Host: localhost", *fields))
-    assert answer.startswith(b"HTTP/1.1 200 ")
-    assert b"\r\nCross-Origin-Resource-Policy: same-origin\r\n" in answer
-    assert b"access-control-allow" not in answer.lower()
+async def test_reading_is_left_to_the_browser_to_refuse(api: Api) -> None:
+    for fields in FORGED.values():
+        answer = await exchange(api, get("/v1/todos", "Host: localhost", *fields))
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert b"\r\nCross-Origin-Resource-Policy: same-origin\r\n" in answer
+        assert b"access-control-allow" not in answer.lower()
 
 
-@pytest.mark.parametrize("target", BODIES)
 @pytest.mark.parametrize("fields", OWN.values(), ids=OWN)
 async def test_what_is_ours_is_stored_on_both_roads(
-    api: Api, http_server: tuple[Server, int], target: str, fields: tuple[str, ...]
+    api: Api, http_server: tuple[Server, int], fields: tuple[str, ...]
 ) -> None:
-    for road, more in ((1, ()), (0, (ORDINARY,))):
-        async with by(http_server[0], shortcut=road):
-            answer = await exchange(api, post(target, "Host: localhost", *fields, *more))
-        assert re.match(rb"HTTP/1\.1 20[01] ", answer)
+    for target in BODIES:
+        for road, more in ((1, ()), (0, (ORDINARY,))):
+            async with by(http_server[0], shortcut=road):
+                answer = await exchange(api, post(target, "Host: localhost", *fields, *more))
+            assert re.match(rb"HTTP/1\.1 20[01] ", answer)
 
 
 async def test_a_page_of_ours_that_only_origin_tells_of_is_left_to_the_handler(
@@ -142,6 +140,12 @@ async def test_a_page_of_ours_that_only_origin_tells_of_is_left_to_the_handler(
     async with by(http_server[0], shortcut=0):
         answer = await exchange(api, post("/todo", "Host: localhost", *OWN_BY_ORIGIN))
     assert answer.startswith(b"HTTP/1.1 200 ")
+
+
+async def test_a_request_behind_a_forged_one_is_answered(api: Api) -> None:
+    forged = post("/todo", "Host: localhost", "Origin: null").replace(b"Connection: close\r\n", b"")
+    answers = await send(api.port, forged + get("/livez", "Host: localhost"))
+    assert re.findall(rb"HTTP/1.1 (\d+) ", answers) == [b"403", b"200"]
 
 
 # --- Names and proxies of others
@@ -164,26 +168,26 @@ async def test_what_is_not_from_this_machine_is_read_by_nobody_on_both_roads(
         assert method == "HEAD" or b'"type":"/problems/local-only"' in plain
 
 
-@pytest.mark.parametrize("target", BODIES)
 @pytest.mark.parametrize("fields", STRANGE.values(), ids=STRANGE)
 async def test_what_is_not_from_this_machine_is_not_stored(
-    api: Api, http_server: tuple[Server, int], target: str, fields: tuple[str, ...]
+    api: Api, http_server: tuple[Server, int], fields: tuple[str, ...]
 ) -> None:
     async with by(http_server[0], shortcut=0):
-        problem = await refused(api, post(target, *fields))
-        assert problem == await refused(api, post(target, *fields, ORDINARY))
-    assert problem["type"] == "/problems/local-only"
+        for target in BODIES:
+            problem = await refused(api, post(target, *fields))
+            assert problem == await refused(api, post(target, *fields, ORDINARY))
+            assert problem["type"] == "/problems/local-only"
     assert await count(api) == 0
 
 
-@pytest.mark.parametrize("host", ["localhost:9000", "127.0.0.1", "127.8.8.8:1", "[::1]:8000"])
 async def test_every_name_of_this_machine_takes_the_shortcut(
-    api: Api, http_server: tuple[Server, int], host: str
+    api: Api, http_server: tuple[Server, int]
 ) -> None:
     await exchange(api, get("/v1/todos", "Host: localhost"))
-    async with by(http_server[0], shortcut=1):
-        answer = await exchange(api, get("/v1/todos", f"Host: {host}"))
-    assert answer.startswith(b"HTTP/1.1 200 ")
+    for host in ("localhost:9000", "127.0.0.1", "127.8.8.8:1", "[::1]:8000"):
+        async with by(http_server[0], shortcut=1):
+            answer = await exchange(api, get("/v1/todos", f"Host: {host}"))
+        assert answer.startswith(b"HTTP/1.1 200 ")
 
 
 async def test_a_client_of_http_1_0_without_a_host_is_served(api: Api) -> None:
@@ -191,11 +195,11 @@ async def test_a_client_of_http_1_0_without_a_host_is_served(api: Api) -> None:
 
 
 @pytest.mark.parametrize("target", ["/livez", "/readyz", "/metrics", "/problems/local-only"])
-@pytest.mark.parametrize("fields", STRANGE.values(), ids=STRANGE)
 async def test_monitoring_and_the_page_of_the_problem_are_for_everybody(
-    api: Api, target: str, fields: tuple[str, ...]
+    api: Api, target: str
 ) -> None:
-    assert (await exchange(api, get(target, *fields))).startswith(b"HTTP/1.1 200 ")
+    for fields in STRANGE.values():
+        assert (await exchange(api, get(target, *fields))).startswith(b"HTTP/1.1 200 ")
 
 
 # --- Behind a proxy of ours
@@ -226,11 +230,11 @@ class TestBehindNginx:
             answer = await exchange(api, post("/v1/todos", *BEHIND))
         assert answer.startswith(b"HTTP/1.1 201 ")
 
-    @pytest.mark.parametrize("fields", FORGED.values(), ids=FORGED)
-    async def test_a_forged_post_is_refused(self, api: Api, fields: tuple[str, ...]) -> None:
-        for more in ((), (ORDINARY,)):
-            problem = await refused(api, post("/todo", *BEHIND, *fields, *more))
-            assert problem["type"] == "/problems/cross-origin"
+    async def test_a_forged_post_is_refused(self, api: Api) -> None:
+        for fields in FORGED.values():
+            for more in ((), (ORDINARY,)):
+                problem = await refused(api, post("/todo", *BEHIND, *fields, *more))
+                assert problem["type"] == "/problems/cross-origin"
 
     async def test_the_scheme_of_an_origin_is_the_one_that_the_proxy_tells(self, api: Api) -> None:
         data = post("/todo", *BEHIND, "Origin: https://todo.example.org")

@@ -152,7 +152,7 @@ async def test_a_request_behind_one_that_is_answered_with_an_error_is_answered(
     http_server, method, target, framed
 ):
     _, port = http_server
-    refused = b"%b %b HTTP/1.1\r\nHost: x\r\n%b" % (method, target, framed)
+    refused = b"%b %b HTTP/1.1\r\nHost: localhost\r\n%b" % (method, target, framed)
     async with await Client.connect(port) as client:
         client.send(refused + request("/livez"))
         answer = await client.receive()
