@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from app.node.asking import Said, ask_all
-from app.node.creation import Plan, start
+from app.node.cores import LEAST_PROCESSES, MOST_PROCESSES, default_processes
+from app.node.creation import PORTS, Plan, chosen_ports, start
 from app.node.layout import Layout, NodeError
 from app.node.nginx import Ports
 from app.node.ports import HIGHEST
@@ -22,7 +23,7 @@ from app.settings_row import SettingsError, redact
 from app.settings_sources import SettingsParser
 from app.standard_streams import show, tell
 
-_PROCESSES = number_flag(int, 1, 64)
+_PROCESSES = number_flag(int, 1, MOST_PROCESSES)
 _READY_SECONDS = number_flag(float, 0.001, 3600)
 
 
@@ -32,23 +33,23 @@ def up(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     parser.add_argument(
         "--processes",
         type=_PROCESSES,
-        default=max(2, os.cpu_count() or 1),
+        default=default_processes(),
         metavar="N",
-        help="of the service (default: one for each core, at least 2: %(default)s)",
+        help=f"of the service (default: one for each core that this may use, at least "
+        f"{LEAST_PROCESSES}, at most {MOST_PROCESSES}: %(default)s)",
     )
-    for flag, default, what in (
-        ("--port", 8080, "nginx, HTTP"),
-        ("--tls-port", 8443, "nginx, HTTPS"),
-        ("--redirect-port", 8081, "nginx, HTTP that is sent to HTTPS"),
-        ("--first-port", 8001, "first process of the service; the others follow"),
-        ("--first-mongo-port", 27101, "first member of the replica set; two follow"),
+    for name, what in (
+        ("port", "nginx, HTTP"),
+        ("tls_port", "nginx, HTTPS"),
+        ("redirect_port", "nginx, HTTP that is sent to HTTPS"),
+        ("first_port", "first process of the service; the others follow"),
+        ("first_mongo_port", "first member of the replica set; two follow"),
     ):
         parser.add_argument(
-            flag,
+            "--" + name.replace("_", "-"),
             type=number_flag(int, 1, HIGHEST),
-            default=default,
             metavar="PORT",
-            help=f"{what} (default {default})",
+            help=f"{what} (default {PORTS[name]}, or the next that no other flag names)",
         )
     for name, what in (
         ("mongo_uri", "MongoDB elsewhere (default: a replica set on this node)"),
@@ -58,11 +59,12 @@ def up(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
             *TABLE[name].flags, type=partial(_address, name), metavar="ADDRESS", help=what
         )
     given = parser.parse_args(arguments)
+    ports = chosen_ports({name: getattr(given, name) for name in PORTS})
     plan = Plan(
         processes=given.processes,
-        nginx=Ports(http=given.port, tls=given.tls_port, redirect=given.redirect_port),
-        first_port=given.first_port,
-        first_mongo_port=given.first_mongo_port,
+        nginx=Ports(ports["port"], ports["tls_port"], ports["redirect_port"]),
+        first_port=ports["first_port"],
+        first_mongo_port=ports["first_mongo_port"],
         given_mongo_uri=given.mongo_uri,
         given_redis_url=given.redis_url,
     )
@@ -71,7 +73,7 @@ def up(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     with layout.locked():
         start(layout, plan, environment=environment, say=tell)
     tell(
-        f"Todos on http://127.0.0.1:{given.port} and https://127.0.0.1:{given.tls_port} "
+        f"Todos on http://127.0.0.1:{plan.nginx.http} and https://127.0.0.1:{plan.nginx.tls} "
         f"({given.processes} processes)\n"
         f"  node     {layout.folder}\n"
         f"  logs     {layout.log}\n"
@@ -135,10 +137,19 @@ def logs(arguments: Sequence[str], _environment: Mapping[str, str]) -> int:
     """Show the ends of all logs, and what is added, until Ctrl-C."""
     layout = _layout(_parser("logs", "Follow the logs of the node."), arguments)
     layout.require_own()
-    files = sorted(layout.log.glob("*.log"))
+    # The service first, as far as its own go; then what stands before it and what behind.
+    files = sorted(layout.log.glob("*.log"), key=_order)
     if not files:
         raise NodeError(f"there are no logs in {layout.log}")
     os.execvp("tail", ["tail", "-n", "20", "-F", *map(str, files)])  # noqa: S606, S607 - nothing follows.
+
+
+_FIRST_LOGS = ("todo-", "nginx", "supervisord", "redis", "mongod-")
+
+
+def _order(log: Path) -> tuple[int, str]:
+    ranks = (rank for rank, name in enumerate(_FIRST_LOGS) if log.name.startswith(name))
+    return next(ranks, len(_FIRST_LOGS)), log.name
 
 
 def down(arguments: Sequence[str], _environment: Mapping[str, str]) -> int:

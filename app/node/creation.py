@@ -16,9 +16,10 @@ from urllib.parse import quote
 from app.embedded import room
 from app.embedded.binaries import MONGOD, REDIS_SERVER, find_binary
 from app.embedded.mongod import has_data
+from app.node.cores import MOST_PROCESSES
 from app.node.layout import Layout, NodeError, member_name, process_name
 from app.node.nginx import Ports, make_certificate, write_configuration
-from app.node.ports import require_usable
+from app.node.ports import choose, require_usable
 from app.node.replica_set import initiate
 from app.node.rolling import Say, last_lines, wait_until_ready
 from app.node.stopping import stop
@@ -26,6 +27,16 @@ from app.node.supervisor import Supervisor
 from app.program import CONF, IS_CLONE, NAME, RELEASE
 
 _MEMBERS = 3
+
+PORTS = {
+    "port": 8080,
+    "tls_port": 8443,
+    "redirect_port": 8081,
+    "first_port": 8001,
+    "first_mongo_port": 27101,
+}
+"""Where a node listens unless it is told; each row of ports by its first."""
+
 _SUPERVISORD_SECONDS = 10.0
 _RUNNING_SECONDS = 30.0
 _POLL_SECONDS = 0.1
@@ -91,6 +102,19 @@ class Plan:
                 for at, port in enumerate(self.mongo_ports)
             },
         }
+
+
+def chosen_ports(given: Mapping[str, int | None]) -> Mapping[str, int]:
+    """Return a port for each name of `PORTS`, such that rows that nobody gave meet no other.
+
+    As many are kept for the service as `run.py scale` may ever need.
+    """
+    lengths = {
+        **dict.fromkeys(PORTS, 1),
+        "first_port": MOST_PROCESSES,
+        "first_mongo_port": _MEMBERS,
+    }
+    return choose(given, defaults=PORTS, lengths=lengths)
 
 
 def _numbered(flag: str, number: int) -> str:

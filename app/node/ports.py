@@ -3,10 +3,36 @@
 import socket
 from collections import Counter
 from collections.abc import Mapping
+from itertools import count
 
 from app.node.layout import NodeError
 
 HIGHEST = 65_535
+
+
+def choose(
+    given: Mapping[str, int | None], *, defaults: Mapping[str, int], lengths: Mapping[str, int]
+) -> dict[str, int]:
+    """Return a first port for each name: what was given, else the next from the default on.
+
+    Args:
+        given: the ports that somebody wishes; None where nobody does.
+        defaults: where to look for those from, upwards.
+        lengths: how many ports in a row belong to each name.
+    """
+    chosen = {name: port for name, port in given.items() if port is not None}
+    taken = {port for name in chosen for port in _row(chosen[name], lengths[name])}
+    for name, default in defaults.items():
+        if name not in chosen:
+            rows = (_row(first, lengths[name]) for first in count(default))
+            row = next(row for row in rows if taken.isdisjoint(row))
+            chosen[name] = row.start
+            taken.update(row)
+    return chosen
+
+
+def _row(first: int, length: int) -> range:
+    return range(first, first + length)
 
 
 def require_usable(ports: Mapping[str, int]) -> None:

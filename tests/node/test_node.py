@@ -95,7 +95,9 @@ def test_logs_shows_all_logs_and_what_is_added(node: Node) -> None:
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as following:
         assert following.stdout is not None
         try:
-            wanted = {f"todo-{node.ports[0]}.log", "nginx.log", "redis.log", "supervisord.log"}
+            # The service's own come first.
+            assert f"todo-{node.ports[0]}.log" in following.stdout.readline()
+            wanted = {f"todo-{node.ports[1]}.log", "nginx.log", "redis.log", "supervisord.log"}
             for line in following.stdout:
                 wanted = {name for name in wanted if name not in line}
                 if not wanted:
