@@ -28,21 +28,30 @@ class Wrong(NamedTuple):
     detail: str
 
 
+class Known(NamedTuple):
+    """A member or parameter that may be sent."""
+
+    kind: inspect.Type
+    required: bool
+
+
 @cache
-def fields_of(kind: type[Struct]) -> Mapping[str, inspect.Field]:
+def fields_of(kind: type[Struct]) -> Mapping[str, Known]:
     """Return the fields of a struct by their names."""
     described = inspect.type_info(kind)
     if not isinstance(described, inspect.StructType):
         raise TypeError(f"{kind} is no struct")
-    return {field.encode_name: field for field in described.fields}
+    return {
+        field.encode_name: Known(_without_metadata(field.type), field.required)
+        for field in described.fields
+    }
 
 
-def bare(kind: inspect.Type) -> inspect.Type:
-    """Return a type without what is only said about it."""
+def _without_metadata(kind: inspect.Type) -> inspect.Type:
     return kind.type if isinstance(kind, inspect.Metadata) else kind
 
 
-def missing(known: Mapping[str, inspect.Field], given: Mapping[str, Any]) -> list[Wrong]:
+def missing(known: Mapping[str, Known], given: Mapping[str, Any]) -> list[Wrong]:
     """Return what must be given and is not."""
     return [
         Wrong(name, "missing", "is required")
@@ -69,7 +78,7 @@ def explain_unknown(
 
 def explain(value: Any, kind: inspect.Type) -> tuple[str, str] | None:  # noqa: PLR0911 - a table.
     """Return the code of what is wrong with a value and our words for it; None if it is right."""
-    match bare(kind):
+    match kind:
         case inspect.StrType() as text:
             if not isinstance(value, str):
                 return "wrong_type", "must be a string"

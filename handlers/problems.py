@@ -229,7 +229,7 @@ def problem_of(  # noqa: PLR0911 - a table: one row for each error.
         case InvalidCursor():
             code, detail = INVALID_CURSOR
             wrong = FieldError(parameter="cursor", code=code, detail=detail)
-            return RequestProblem("invalid-parameter", "The cursor is not valid.", errors=[wrong])
+            return RequestProblem("invalid-parameter", f"cursor {detail}.", errors=[wrong])
         case StorageOverloaded():
             return RequestProblem(
                 "overloaded", "Too many requests wait for the database.", headers=retry

@@ -16,7 +16,6 @@ from handlers.explaining import (
     LONE_SURROGATE,
     MAX_NAME_CHARACTERS,
     Wrong,
-    bare,
     explain,
     explain_unknown,
     fields_of,
@@ -93,12 +92,7 @@ def parse_json(body: bytes, kind: type[T], shown: type[Struct]) -> T:
 
 def _load_json(body: bytes) -> Any:
     try:
-        return json.loads(
-            body.decode("utf-8"),
-            object_pairs_hook=_object,
-            parse_constant=_refuse_constant,
-            parse_int=_integer,
-        )
+        return _decoder.decode(body.decode("utf-8"))
     except RecursionError:
         raise RequestProblem("malformed-json", "The JSON is nested too deeply.") from None
     except UnicodeDecodeError as error:
@@ -141,6 +135,12 @@ def _refuse_constant(name: str) -> NoReturn:
     raise RequestProblem("malformed-json", f"{name} is not JSON.")
 
 
+# PERF: `json.loads` would make a decoder for each body.
+_decoder = json.JSONDecoder(
+    object_pairs_hook=_object, parse_constant=_refuse_constant, parse_int=_integer
+)
+
+
 def _wrong_members(
     members: Mapping[str, Any], kind: type[Struct], shown: type[Struct]
 ) -> list[Wrong]:
@@ -149,7 +149,7 @@ def _wrong_members(
     for name, value in members.items():
         if name not in known:
             wrong.append(Wrong(name, *explain_unknown(name, known, fields_of(shown))))
-        elif problem := explain(value, known[name].type):
+        elif problem := explain(value, known[name].kind):
             wrong.append(Wrong(name, *problem))
     return wrong + missing(known, members)
 
@@ -204,48 +204,69 @@ def convert_parameters(
     Args:
         pairs: names and values, as `parse_pairs` returns them.
         kind: has a field for each; others are refused or ignored, as its configuration says.
-        checks: more than the types of the fields say, by the names of parameters.
+        checks: tell more than the types of the fields, by the names of parameters. They are asked
+            only where something else is wrong, so that all is told: the caller has to find it
+            anyway.
 
     Raises:
         RequestProblem: 400 naming each parameter that is wrong.
     """
+    values, problems = _sort_parameters(pairs, kind)
+    if not problems:
+        try:
+            return msgspec.convert(values, kind)
+        except msgspec.ValidationError:
+            pass  # It says only the first thing that is wrong.
+    known = fields_of(kind)
+    wrong = []
+    for name, value in values.items():
+        problem = problems.get(name) or explain(value, known[name].kind)
+        if problem is None and name in checks:
+            problem = checks[name](value)
+        if problem is not None:
+            shown = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+            wrong.append(Wrong(shown, *problem))
+    raise _parameter_problem(wrong + missing(known, values))
+
+
+def _sort_parameters(
+    pairs: Iterable[tuple[str, str]], kind: type[Struct]
+) -> tuple[dict[str, Any], dict[str, tuple[str, str]]]:
+    """Return the values by their names, and what is wrong with names and bytes."""
     known = fields_of(kind)
     values: dict[str, Any] = {}
-    wrong: dict[str, Wrong] = {}
+    problems: dict[str, tuple[str, str]] = {}
     for name, text in pairs:
-        value, problem = text, None
-        if _NO_BYTES_OF_UTF_8.search(name):
-            problem = ("invalid_character", "is a name that is not UTF-8")
-        elif found := _NO_BYTES_OF_UTF_8.search(text):
-            problem = ("invalid_character", f"is not UTF-8 at character {found.start() + 1}")
+        value: Any = text
+        if problem := _explain_bytes(name, text):
+            problems[name] = problem
         elif name not in known:
             if not kind.__struct_config__.forbid_unknown_fields:
                 continue
-            problem = explain_unknown(name, known)
+            problems[name] = explain_unknown(name, known)
         elif name in values:
-            problem = ("repeated", "is given more than once")
-        else:
-            value = _typed(text, known[name].type)
-            problem = explain(value, known[name].type)
-            if problem is None and name in checks:
-                problem = checks[name](text)
+            problems[name] = ("repeated", "is given more than once")
+        elif isinstance(known[name].kind, inspect.IntType) and _INTEGER.fullmatch(text):
+            value = _integer(text)
         values[name] = value
-        if problem is not None:
-            shown = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-            wrong[name] = Wrong(shown, *problem)
-    found_wrong = [*wrong.values(), *missing(known, values)]
-    if found_wrong:
-        _refuse_parameters(found_wrong)
-    return msgspec.convert(values, kind)
+    return values, problems
+
+
+def _explain_bytes(name: str, text: str) -> tuple[str, str] | None:
+    if _NO_BYTES_OF_UTF_8.search(name):
+        return "invalid_character", "is a name that is not UTF-8"
+    if not text.isascii() and (found := _NO_BYTES_OF_UTF_8.search(text)):
+        return "invalid_character", f"is not UTF-8 at character {found.start() + 1}"
+    return None
 
 
 def refuse_parameter(name: str, code: str, detail: str) -> NoReturn:
     """Raise the problem that a query parameter or form field is answered with."""
-    _refuse_parameters([Wrong(name, code, detail)])
+    raise _parameter_problem([Wrong(name, code, detail)])
 
 
-def _refuse_parameters(wrong: Sequence[Wrong]) -> NoReturn:
-    raise RequestProblem(
+def _parameter_problem(wrong: Sequence[Wrong]) -> RequestProblem:
+    return RequestProblem(
         "invalid-parameter",
         summarise(wrong, ""),
         errors=[
@@ -253,9 +274,3 @@ def _refuse_parameters(wrong: Sequence[Wrong]) -> NoReturn:
             for name, code, detail in wrong
         ],
     )
-
-
-def _typed(text: str, kind: inspect.Type) -> Any:
-    """Return the number that a text stands for where one is due, otherwise the text."""
-    is_number = isinstance(bare(kind), inspect.IntType) and _INTEGER.fullmatch(text) is not None
-    return _integer(text) if is_number else text
