@@ -209,8 +209,6 @@ async def test_status_does_not_take_another_programs_answer_for_a_process(node: 
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [
-        (["--port=0"], "--port: there is no port 0"),
-        (["--port=99999"], "--port: there is no port 99999"),
         (["--first-port=65535"], "--first-port + 1: there is no port 65536"),
         (["--tls-port=29999", "--redirect-port=29999"], "--tls-port and --redirect-port are both"),
         (["--first-port=8001", "--first-mongo-port=8002"], "are both port 8002"),
