@@ -41,6 +41,7 @@ class Mongod(Server):
 
     program = MONGOD
     log_path = Path("mongod.log")
+    reopen_signal = signal.SIGUSR1
     data_path = Path("mongo")
 
     def arguments(self) -> list[str]:
@@ -62,6 +63,9 @@ class Mongod(Server):
             *("--setParameter", "diagnosticDataCollectionEnabled=false"),
             "--quiet",
             *("--logpath", str(self.log_path)),
+            # At SIGUSR1 it opens this path again, where there is a new file by then; that needs the
+            # other flag (mongodb.com/docs/manual/tutorial/rotate-log-files).
+            *("--logRotate", "reopen", "--logappend"),
         ]
 
     def ask_version(self) -> str | None:

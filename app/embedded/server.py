@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -24,6 +25,9 @@ LAST_RETRY_SECONDS = 30.0
 ANSWER_SECONDS = 5.0
 """The slowest is replSetInitiate, 30 ms on an idle disk; this bounds a stalled or frozen server."""
 
+LOG_MAX_BYTES = 16 * 1024 * 1024
+"""Then a log is put aside in the place of the one before: weeks of a server that is well."""
+
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -38,6 +42,8 @@ class Server(ABC):
 
     program: ClassVar[Program]
     log_path: ClassVar[Path]
+    reopen_signal: ClassVar[signal.Signals | None] = None
+    """Has it open its log again; None where it opens it for each line."""
 
     def __init__(self, servers_lock: int) -> None:
         self.state = ServerState()
@@ -71,6 +77,9 @@ class Server(ABC):
             self._note_end(exit_code, now)
         elif self.state.version is None:
             self._look_if_ready(self._process, now)
+        else:
+            # Not before it is ready: a signal that it does not know yet would end it.
+            self._limit_log()
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the process, if there is one."""
@@ -115,6 +124,13 @@ class Server(ABC):
                 f"{self.log_path.absolute()}.",
                 now,
             )
+
+    def _limit_log(self) -> None:
+        with suppress(OSError):  # It has not been opened again yet, or cannot be moved.
+            if self.log_path.stat().st_size > LOG_MAX_BYTES:
+                rotate_log(self.log_path)
+                if self.reopen_signal is not None:
+                    self.signal(self.reopen_signal)
 
     def _note_end(self, exit_code: int, now: float) -> None:
         self._process = None

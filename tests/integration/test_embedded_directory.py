@@ -2,8 +2,11 @@
 
 import os
 
+import pytest
 import redis
-from embedded_users import read_notes, running_in, wait_until_gone, write_note
+from embedded_users import eventually, read_notes, running_in, wait_until_gone, write_note
+
+from app.embedded.server import LOG_MAX_BYTES
 
 
 def test_data_survives_leaving_and_coming_back(user, data_dir):
@@ -54,3 +57,21 @@ def test_an_old_log_is_kept_once(user, data_dir):
     assert sorted(file.name for file in data_dir.glob("*.log*")) == sorted(
         f"{name}.log{old}" for name in ("keeper", "mongod", "redis") for old in ("", ".1")
     )
+
+
+@pytest.mark.parametrize("name", ["mongod", "redis"])
+def test_a_log_that_has_grown_is_put_aside_while_its_server_runs(user, data_dir, name):
+    answer = user().answer()
+    log = data_dir / f"{name}.log"
+    os.truncate(log, LOG_MAX_BYTES + 1)
+    aside = data_dir / f"{name}.log.1"
+    eventually(aside.exists, "the log that is put aside")
+    assert aside.stat().st_size > LOG_MAX_BYTES
+    # What follows is in a new file: mongod says that it has opened it, and Redis
+    # that somebody asks it to save what it has.
+    with redis.Redis.from_url(answer["redis_url"]) as client:
+        client.bgsave()
+        eventually(lambda: log.exists() and log.stat().st_size > 0, "the new log")
+        assert client.ping()
+    write_note(answer["mongo_uri"], "still writable")
+    assert log.stat().st_size < LOG_MAX_BYTES
