@@ -9,7 +9,7 @@ import psutil
 from processes import processes_in
 from service import DEADLINE_SECONDS, Service
 
-RETURN_SECONDS = 60.0
+RETURN_SECONDS = 300.0
 """For mongod to recover; it takes two seconds."""
 
 

@@ -8,8 +8,6 @@ from pathlib import Path
 import pytest
 from service import ROOT
 
-pytestmark = pytest.mark.timeout(600)
-
 SETUP = """
 [metadata]
 name = tornado-todo

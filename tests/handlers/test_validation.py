@@ -1,7 +1,7 @@
 """What clients send is refused with the place and the reason, is never a fault, never a query."""
 
 import json
-from time import perf_counter
+from time import thread_time
 
 import pytest
 
@@ -219,7 +219,7 @@ async def test_what_is_no_proper_json_is_told_where(api, body, detail):
 
 async def test_thousands_of_names_are_compared_in_no_time(api):
     names = [*(f"x{n}" for n in range(6000)), "x5999"]
-    started = perf_counter()
+    started = thread_time()
     answer = await post(api, "{" + ",".join(f'"{name}":1' for name in names) + "}")
     assert (answer.status, answer.json()["type"]) == (400, "/problems/malformed-json")
-    assert perf_counter() - started < 5.0  # Comparing each with each takes far longer.
+    assert thread_time() - started < 5.0  # Comparing each with each takes far longer.

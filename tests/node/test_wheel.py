@@ -17,8 +17,6 @@ from nodes import Node
 from processes import processes_in
 from service import ROOT, Service, environment
 
-pytestmark = pytest.mark.timeout(600)
-
 NOT_SOURCE = shutil.ignore_patterns(
     *(".venv", ".git", "var*", "build", "dist", "*.egg-info", ".coverage*", ".*_cache"),
     *("__pycache__", ".hypothesis", ".env"),
