@@ -76,9 +76,9 @@ def test_a_head_that_comes_again_is_not_judged_again():
     heads = Heads(Options(), (), may_be_ready)
     for kind, expected in (("good", True), ("bad", False)):
         for _ in range(3):
-            head = heads.read(get(1, f"X-Kind: {kind}"))
-            assert head is not None
-            assert (head.ready_request is not None) == expected
+            found = heads.read(get(1, f"X-Kind: {kind}"))
+            assert found is not None
+            assert (found[0].ready_request is not None) == expected
     assert judged == [("GET", "good", None), ("GET", "bad", None)]
 
 
