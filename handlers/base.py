@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import msgspec
 from msgspec import Struct
-from tornado.web import RequestHandler, stream_request_body
+from tornado.web import HTTPError, RequestHandler, stream_request_body
 
 from app import log
 from app.domain.todo import PUBLIC_OWNER, TodoDraft
@@ -108,7 +108,19 @@ class BaseHandler(RequestHandler):
             )
             if refusal is not None:
                 raise refusal
+        if "Expect" in self.request.headers:
+            self._refuse_by_head()
         return None
+
+    def _refuse_by_head(self) -> None:
+        """Refuse what can be foreseen before the client sends its body (RFC 9110, 10.1.1)."""
+        method = self.request.method or ""
+        if method not in self.allowed_methods():
+            raise HTTPError(405)
+        described = self._operation(method)
+        has_type = "Content-Type" in self.request.headers
+        if described is not None and described.body is not None and has_type:
+            self.require_media_type()
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         """Gather the body, which the server holds below its limit."""

@@ -28,7 +28,7 @@ _VERSIONS = (
     *(
         refused(f"5 {version}", get(version=version), 400, 505)
         for version in (
-            *("HTTP/2.0", "HTTP/1.2", "HTTP/1.32", "HTTP/111", "HTTP/0.99", "http/1.1"),
+            *("HTTP/2.0", "HTTP/1.32", "HTTP/111", "HTTP/0.99", "http/1.1"),
             *("HTTP/0.9", "HTTP/1", "HTTP/1.", "HTTP/01.1", "HTTP /1.1", "HTTP/1.1 ", "HTTP/3.1"),
         )
     ),
@@ -81,7 +81,7 @@ _TARGETS = (
                 "http://a/#b",
                 "?a",
                 "**",
-                "http://a:",
+                "http://a:81",
             ),
         )
     ),
@@ -94,6 +94,15 @@ _TARGETS = (
         for target in ("/%00", "/..%2f", "//evil", "/@evil", "/../admin", "/%61dmin/")
     ),
     Row("14 absolute form", get(target="http://A/?q"), ((200,),), (GOOD_RAN,)),
+    Row("14 default port", get(target="http://a:80/"), ((200,),), (GOOD_RAN,)),
+    Row(
+        "14 absolute form in HTTP/1.0",
+        head("GET http://a/ HTTP/1.0", "Connection: keep-alive"),
+        ((200,),),
+        (GOOD_RAN,),
+    ),
+    Row("5 HTTP/1.2", get(version="HTTP/1.2"), ((200,),), (GOOD_RAN,)),
+    Row("16 OPTIONS URL", head("OPTIONS http://a HTTP/1.1", "Host: a"), ((204,),), ("OPTIONS *",)),
     Row("16 OPTIONS *", head("OPTIONS * HTTP/1.1", "Host: a"), ((204,),), ("OPTIONS *",)),
     refused("16 OPTIONS **", head("OPTIONS ** HTTP/1.1", "Host: a")),
     refused("17 CONNECT", head("CONNECT a:443 HTTP/1.1", "Host: a:443"), 405),

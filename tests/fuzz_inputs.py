@@ -20,7 +20,15 @@ _ODD_TARGETS = [
         b"http://a?b",
         b"HTTP://A/x",
     ),
-    *(b"http://evil/", b"http://u@a/", b"https://a:443/", b"ftp://a/", b"/#fragment", b"/\x7f"),
+    *(
+        b"http://evil/",
+        b"http://u@a/",
+        b"https://a:443/",
+        b"http://a:80/",
+        b"ftp://a/",
+        b"/#fragment",
+        b"/\x7f",
+    ),
     *(b"/\xff", b"/a b", b"", b"/\x00", b"/\r", b"/\t", b"/" + b"x" * 8180, b"/" + b"x" * 8170),
 ]
 _ODD_VERSIONS = [

@@ -7,7 +7,11 @@ _HEAD_END = re.compile(rb"\n\r?\n")
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([!-~]+) HTTP/([0-9]\.[0-9])\r")
 _FIELD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~\x80-\xff]*\r")
 _SIZE = re.compile(rb"[ \t]*[+-]?(?:0x)?([0-9A-Fa-f]+)")
-_GOOD_SIZE_LINE = re.compile(rb"[0-9A-Fa-f]{1,16}(;[\t -~\x80-\xff]*)?\r\n")
+_WORD = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_TEXT = rb'"(?:[^"\\\x00-\x08\x0a-\x1f\x7f]|\\[^\x00-\x08\x0a-\x1f\x7f])*"'
+_GOOD_SIZE_LINE = re.compile(
+    rb"[0-9A-Fa-f]{1,16}(?:[ \t]*;[ \t]*%b(?:[ \t]*=[ \t]*(?:%b|%b))?)*\r\n" % (_WORD, _WORD, _TEXT)
+)
 _LINE = re.compile(rb"[^\n]*\n|[^\n]+")
 
 CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")

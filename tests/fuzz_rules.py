@@ -73,9 +73,17 @@ def folded_line(found: Difference) -> bool:
 
 
 def other_version(found: Difference) -> bool:
-    """A version that is not spoken here; h11 takes any, Tornado any HTTP/1.x, or both wait."""
+    """A version that is not spoken here; h11 takes any, or waits."""
     line = found.message.request_line
-    return found.ours.status == 505 and line is not None and line[2] not in (b"1.0", b"1.1")
+    return found.ours.status == 505 and line is not None and line[2][:2] != b"1."
+
+
+def later_version(found: Difference) -> bool:
+    """HTTP/1.2 and later ones: we process and call them 1.1, as RFC 9110, 2.5 says. Tornado keeps
+    their connections as it does those of HTTP/1.0."""
+    line = found.message.request_line
+    is_later = line is not None and line[2][:2] == b"1." and line[2] > b"1.1"
+    return is_later and (found.part == "version" or found.other == "tornado")
 
 
 def other_method(found: Difference) -> bool:
@@ -92,17 +100,25 @@ def target_form(found: Difference) -> bool:
         return False
     method, target, _ = line
     absolute = _ABSOLUTE.fullmatch(target)
-    hosts = found.message.values(b"host") or [b""]
-    is_same = absolute is not None and absolute[1].lower() == hosts[0].lower() != b""
+    is_same = absolute is not None and _names_host(absolute, found.message.values(b"host"))
     is_asterisk = method == b"OPTIONS" and target == b"*"
     return b"#" in target or not (target.startswith(b"/") or is_asterisk or is_same)
+
+
+def _names_host(absolute: re.Match[bytes], hosts: list[bytes]) -> bool:
+    port = b"443" if absolute[0][:5].lower() == b"https" else b"80"
+    names = [
+        name.lower().removesuffix(b":" + port).removesuffix(b":")
+        for name in (absolute[1], *hosts[:1])
+    ]
+    return names[0] != b"" and len(set(names)) == 1 and _is_host(absolute[1].decode("latin-1"))
 
 
 def number_of_hosts(found: Difference) -> bool:
     """No Host in HTTP/1.1, or several (RFC 9112, 3.2). Tornado's application would look at it."""
     line = found.message.request_line
     hosts = found.message.values(b"host")
-    is_wrong = len(hosts) > 1 or (not hosts and line is not None and line[2] == b"1.1")
+    is_wrong = len(hosts) > 1 or (not hosts and line is not None and line[2] > b"1.0")
     return found.ours.status == 400 and is_wrong
 
 
@@ -203,6 +219,12 @@ def chunk_extension(found: Difference) -> bool:
     return found.other == "tornado" and found.ours.kind != REFUSED and extended
 
 
+def blank_before_extension(found: Difference) -> bool:
+    """Blanks before a chunk extension, which RFC 9112, 7.1.1 has us read. h11 refuses them."""
+    blank = any(re.match(rb"[0-9A-Fa-f]+[ \t]+;", line) for line in found.message.size_lines)
+    return found.other == "h11" and found.ours.kind != REFUSED and blank
+
+
 def trailers(found: Difference) -> bool:
     """Trailers, which RFC 9112, 7.1.2 lets us drop. Tornado refuses all of them."""
     has_some = any(line != b"\r\n" for line in found.message.trailer_lines)
@@ -236,7 +258,18 @@ def absolute_target(found: Difference) -> bool:
         return False
     absolute = _ABSOLUTE.fullmatch(found.theirs.request.target.encode())
     path = absolute[2].decode() if absolute else ""
+    if not path and found.ours.request.method == "OPTIONS":
+        return found.ours.request.target == "*"
     return found.ours.request.target == (path if path.startswith("/") else f"/{path}")
+
+
+def host_of_the_target(found: Difference) -> bool:
+    """HTTP/1.0 without a Host: the application is given the one that the target names."""
+    if found.ours.request is None or found.theirs.request is None:
+        return False
+    absolute = _ABSOLUTE.fullmatch(found.theirs.request.target.encode())
+    more = set(found.ours.request.fields) - set(found.theirs.request.fields)
+    return absolute is not None and more == {("host", absolute[1].decode())}
 
 
 def close_in_a_list(found: Difference) -> bool:
@@ -261,14 +294,23 @@ RULES: dict[str, tuple[Rule, ...]] = {
         *(number_of_hosts, malformed_host, target_form),
         *(several_lengths, length_and_coding, coding_in_http_10),
         *(malformed_size, malformed_chunk_end, malformed_trailer),
-        *(chunk_extension, trailers, framing_trailer, zeros_before_a_length, blank_at_the_start),
+        *(
+            chunk_extension,
+            blank_before_extension,
+            trailers,
+            framing_trailer,
+            zeros_before_a_length,
+            blank_at_the_start,
+        ),
     ),
     "target": (absolute_target,),
-    "keep_alive": (close_in_a_list, keep_alive_in_http_10),
+    "version": (later_version,),
+    "fields": (host_of_the_target,),
+    "keep_alive": (close_in_a_list, keep_alive_in_http_10, later_version),
 }
 """By the part of a step that differs. Nothing explains another end, body, method or field."""
 
-EXCUSES = frozenset({framing_trailer})
+EXCUSES = frozenset({framing_trailer, blank_before_extension})
 """Rules by which we may accept what both others refuse."""
 
 

@@ -171,11 +171,16 @@ class Channel(asyncio.Protocol):
 
     def close_if_idle(self) -> None:
         """Close, unless a request is under way or waits in the kernel to be read."""
-        if self.is_idle():
-            poll = select.poll()
-            poll.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
-            if not poll.poll(0):
-                self.close()
+        if self.is_idle() and not self._has_unread():
+            self.close()
+
+    def _has_unread(self) -> bool:
+        own = self._transport.get_extra_info("socket")
+        if own is None:  # Without one there is no kernel between client and server.
+            return False
+        poll = select.poll()
+        poll.register(own.fileno(), select.POLLIN)
+        return bool(poll.poll(0))
 
     def abort(self) -> None:
         """Close at once, whatever is unsent."""

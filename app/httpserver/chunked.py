@@ -8,9 +8,13 @@ from app.httpserver.head import read_trailer
 from app.httpserver.options import Options
 from app.httpserver.refusal import Refusal, bad_request, content_too_large
 
-# Extensions are read and ignored, as section 7.1.1 asks, but they may not hold what ends a line for
-# somebody else (aiohttp, CVE-2024-52304). 16 digits hold any size; more are only there to cost.
-_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:;[\t -~\x80-\xff]*+)?\r\n")
+# Extensions are ignored, as section 7.1.1 asks, but not unread: what another server would end
+# elsewhere is refused (aiohttp, CVE-2024-52304). Possessive, so that none can make it backtrack.
+# 16 digits hold any size; more are only there to cost.
+_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
+_QUOTED = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*+"'
+_EXTENSION = rb"[ \t]*+;[ \t]*+%b(?:[ \t]*+=[ \t]*+(?:%b|%b))?+" % (_TOKEN, _TOKEN, _QUOTED)
+_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:%b)*+\r\n" % _EXTENSION)
 _MAX_SIZE_LINE_BYTES = 1024
 _FREE_OVERHEAD_BYTES = 16384
 _CRLF = b"\r\n"

@@ -99,7 +99,8 @@ class Connection(ReadyChannel):
         elif self.stage is HEAD and self._held:
             self.refuse(request_timeout("The head of the request is late."))
         elif self.stage is HEAD:
-            self.close()
+            self.watch(self.server.options.head_seconds)
+            self.close_if_idle()  # What that does not close has sent a head, or part of one.
 
     # Reading.
 
@@ -229,6 +230,7 @@ class Connection(ReadyChannel):
         if self._exchange is not None:
             context, has_begun = self._exchange.context, self._exchange.has_head
             refusal.start_line = self._exchange.head.start_line
+            refusal.request_fields = self._exchange.head.fields
             self._drop_exchange()
         if not has_begun:
             answer = self.server.render(refusal, context)

@@ -49,7 +49,8 @@ _HOST = re.compile(
 )
 
 # RFC 9112, section 3.2.2.
-_ABSOLUTE_FORM = re.compile(r"https?://([^/?#]*)(/[^#]*|\?[^#]*|)", re.IGNORECASE)
+_ABSOLUTE_FORM = re.compile(r"(https?)://([^/?#]*)(/[^#]*|\?[^#]*|)", re.IGNORECASE)
+_DEFAULT_PORT = {"http": re.compile(r":(?:80)?\Z"), "https": re.compile(r":(?:443)?\Z")}
 
 _DIGITS = re.compile(r"[0-9]+")
 _DIGITS_THAT_FIT = 18
@@ -156,7 +157,11 @@ def understand(
         raise bad_request("A field that may stand only once is repeated.")
     _check_method(raw.method, options)
     host = _host(raw.version, fields.get("host"))
-    target = raw.target if raw.target.startswith("/") else _target(raw.method, raw.target, host)
+    target, sent_fields = raw.target, raw.fields
+    if not target.startswith("/"):
+        authority, target = _target(raw.method, target, host)
+        if host is None and authority is not None:
+            sent_fields = (*raw.fields, ("Host", authority))
     if "#" in target:
         raise bad_request("A request target has no fragment.")
     content_length, is_chunked = _body_length(raw.version, fields)
@@ -171,7 +176,7 @@ def understand(
         ready_request = ReadyRequest(raw.method, target, tuple(map(fields.get, ready_fields)))
     return RequestHead(
         start_line=RequestStartLine(raw.method, target, raw.version),
-        fields=raw.fields,
+        fields=sent_fields,
         keep_alive=keep_alive,
         content_length=content_length,
         is_chunked=is_chunked,
@@ -205,16 +210,18 @@ def _check_method(method: str, options: Options) -> None:
     raise Refusal(HTTPStatus.NOT_IMPLEMENTED, "This method is not known here.")
 
 
-def _host(version: str, host: str | None) -> str:
+def _host(version: str, host: str | None) -> str | None:
     # RFC 9112, section 3.2: there must be one in HTTP/1.1.
-    if host is None:
-        if version == "HTTP/1.1":
-            raise bad_request("A request has exactly one Host.")
-        return ""
-    found = _HOST.fullmatch(host)
-    if found is None or (found[1] and not _is_ipv6(found[1])):
+    if host is None and version == "HTTP/1.1":
+        raise bad_request("A request has exactly one Host.")
+    if host is not None and not _is_host(host):
         raise bad_request("The Host is malformed.")
     return host
+
+
+def _is_host(text: str) -> bool:
+    found = _HOST.fullmatch(text)
+    return found is not None and (not found[1] or _is_ipv6(found[1]))
 
 
 def _is_ipv6(text: str) -> bool:
@@ -225,18 +232,29 @@ def _is_ipv6(text: str) -> bool:
     return True
 
 
-def _target(method: str, target: str, host: str) -> str:
-    """Return the path and query of a target in absolute form, or ``*``."""
+def _target(method: str, target: str, host: str | None) -> tuple[str | None, str]:
+    """Return the authority of a target, and its path and query or ``*``."""
     if target == "*" and method == "OPTIONS":
-        return target
+        return None, target
     absolute = _ABSOLUTE_FORM.fullmatch(target)
     if absolute is None:
         raise bad_request("The request target is malformed.")
-    authority, path = absolute.groups()
+    scheme, authority, path = absolute.groups()
+    port = _DEFAULT_PORT[scheme.lower()]
+    # RFC 9110, sections 4.2.1 and 4.2.4: there is a name, and there is no user.
+    if not port.sub("", authority) or not _is_host(authority):
+        raise bad_request("The request target is malformed.")
     # RFC 9112, section 3.2.2 lets the target's authority win; a proxy may have gone by Host.
-    if authority.lower() != host.lower() or not authority:
+    if host is not None and _same(authority, port) != _same(host, port):
         raise bad_request("The request target and the Host name different hosts.")
-    return path if path.startswith("/") else f"/{path}"
+    if not path and method == "OPTIONS":  # RFC 9112, section 3.2.4.
+        return authority, "*"
+    return authority, path if path.startswith("/") else f"/{path}"
+
+
+def _same(host: str, default_port: re.Pattern[str]) -> str:
+    """Return what all ways to write a host have in common (RFC 9110, section 4.2.3)."""
+    return default_port.sub("", host.lower())
 
 
 def _body_length(version: str, fields: dict[str, str]) -> tuple[int, bool]:

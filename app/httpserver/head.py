@@ -32,7 +32,8 @@ _HEAD = re.compile(rf"{_REQUEST_LINE_RULE}((?:{_NAME}:{_VALUE}\r\n)*+)\r\n")
 # (llhttp, CVE-2023-30589); the last byte of a match is the one that proves the error.
 _ILLEGAL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r[^\n]")
 
-_VERSIONS = ("HTTP/1.0", "HTTP/1.1")
+# RFC 9110, section 2.5: a higher minor version is processed as the highest that is known.
+_VERSIONS = {"HTTP/1.0": "HTTP/1.0", **{f"HTTP/1.{minor}": "HTTP/1.1" for minor in range(1, 10)}}
 
 Fields = tuple[tuple[str, str], ...]
 """Header fields in the order of their arrival: names as they were sent, values without blanks."""
@@ -44,6 +45,8 @@ class RawHead(NamedTuple):
     method: str
     target: str
     version: str
+    """HTTP/1.0 or HTTP/1.1."""
+
     fields: Fields
 
 
@@ -64,6 +67,11 @@ class HeadReader:
     def start_line(self) -> RequestStartLine | None:
         """The request line, once it has been read."""
         return self._request_line and RequestStartLine(*self._request_line)
+
+    @property
+    def fields(self) -> Fields:
+        """The header fields that have been read so far."""
+        return tuple(self._fields)
 
     def read(self, buffer: bytes | bytearray) -> tuple[RawHead, int] | None:
         """Return the head and its length in bytes, or None while it is incomplete.
@@ -98,8 +106,9 @@ class HeadReader:
         if found is None or end - start - 2 > self._options.max_request_line_bytes:
             self._check_line(buffer, start, end - 1)
             raise bad_request("The request line is malformed.")
-        self._request_line = (found[1], found[2], found[3])
-        if found[3] not in _VERSIONS:
+        version = _VERSIONS.get(found[3])
+        self._request_line = (found[1], found[2], version or found[3])
+        if version is None:
             raise Refusal(
                 HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "Only HTTP/1.0 and HTTP/1.1 are spoken here."
             )
@@ -156,8 +165,9 @@ def read_whole(head: bytes, options: Options) -> RawHead | None:
     found = _HEAD.fullmatch(text)
     if found is None:
         return None
-    method, target, version, section = found.groups()
-    if version not in _VERSIONS:
+    method, target, sent_version, section = found.groups()
+    version = _VERSIONS.get(sent_version)
+    if version is None:
         return None
     fields = _FIELD.findall(section)
     if len(fields) > options.max_fields or len(section) > options.max_fields_bytes:

@@ -87,6 +87,7 @@ class Heads:
             )
         except Refusal as refusal:
             refusal.start_line = RequestStartLine(raw.method, raw.target, raw.version)
+            refusal.request_fields = raw.fields
             raise
 
     def _remember(self, head: bytes, understood: RequestHead) -> None:
@@ -130,6 +131,7 @@ class HeadInput:
             found = self._reader.read(held)
         except Refusal as refusal:
             refusal.start_line = self._reader.start_line
+            refusal.request_fields = self._reader.fields
             raise
         if found is None:
             return None

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tornado.httputil import RequestStartLine
 
+    from app.httpserver.head import Fields
+
 
 class Refusal(Exception):
     """A request that the server answers itself, and closes the connection after.
@@ -15,6 +17,7 @@ class Refusal(Exception):
         reason: one sentence for the client and the log; never a part of what the client sent.
         fields: header fields that this status must carry, such as Allow.
         start_line: what was asked, if as much could be read.
+        request_fields: the request's header fields, as far as they could be read.
     """
 
     def __init__(
@@ -25,6 +28,7 @@ class Refusal(Exception):
         self.reason = reason
         self.fields = fields
         self.start_line: RequestStartLine | None = None
+        self.request_fields: Fields = ()
 
 
 def bad_request(reason: str) -> Refusal:

@@ -5,6 +5,8 @@ import json
 import pytest
 from http_client import Client, request
 
+from app.log import MAX_VALUE_CHARACTERS
+
 pytestmark = pytest.mark.gen_test
 
 UNKNOWN_ID = "0123456789abcdef01234567"
@@ -74,6 +76,93 @@ async def test_a_method_that_is_for_proxies_is_405_everywhere(api, method):
     for target in ("/todo", "/nowhere"):
         answer = await api.send(f"{method} {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         assert answer.status == 405
+
+
+ASKED = b"POST /v1/todos HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: mine\r\n"
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (ASKED + b"Content-Length: 9999999\r\n\r\n", 413),
+        (ASKED + b"Expect: more\r\n\r\n", 417),
+        (ASKED + b"X: " + b"a" * 9000 + b"\r\n\r\n", 431),
+        (ASKED + b"X : a\r\n\r\n", 400),
+        (ASKED + b"Transfer-Encoding: chunked\r\n\r\nXX\r\n", 400),
+        (ASKED + b"Content-Length: x\r\n\r\n", 400),
+        (ASKED.replace(b"POST", b"TRACE") + b"\r\n", 405),
+        (ASKED.replace(b"POST", b"BREW") + b"\r\n", 501),
+    ],
+)
+async def test_a_refused_request_keeps_its_id(api, access_lines, sent, status):
+    answer = await api.send(sent)
+    assert (answer.status, answer.headers["X-Request-Id"]) == (status, "mine")
+    (line,) = access_lines()
+    assert line["request_id"] == "mine"
+
+
+@pytest.mark.parametrize("sent", [b"a b", b"a" * 129, b"mine\r\nX-Request-Id: yours"])
+async def test_a_refused_request_with_an_unfit_id_gets_one_of_ours(api, sent):
+    head = b"BREW / HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: %b\r\n\r\n"
+    answer = await api.send(head % sent)
+    assert answer.status == 501
+    assert answer.headers["X-Request-Id"] not in ("a b", "a" * 129, "mine", "yours", "mine,yours")
+
+
+@pytest.mark.parametrize("method", ["TRACE", "CONNECT"])
+@pytest.mark.parametrize(
+    ("target", "allowed"),
+    [
+        ("/v1/todos", "GET, POST, HEAD, OPTIONS"),
+        (f"/v1/todos/{UNKNOWN_ID}?a", "DELETE, GET, PATCH, HEAD, OPTIONS"),
+        ("http://localhost/livez", "GET, HEAD, OPTIONS"),
+        (f"/todo/{UNKNOWN_ID}/finish", "PUT, OPTIONS"),
+    ],
+)
+async def test_a_method_that_is_for_proxies_is_told_those_of_the_address(
+    api, method, target, allowed
+):
+    sent = f"{method} {target} HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    assert (await api.send(sent.encode())).headers["Allow"] == allowed
+
+
+async def test_the_line_of_a_refused_request_is_no_longer_than_any(api, access_lines):
+    await api.send(b"M" * 3000 + b" /" + b"a" * 3000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    (line,) = access_lines()
+    assert line["http.request.method"] == "M" * MAX_VALUE_CHARACTERS + "…"
+    assert line["url.path"] == f"/{'a' * 3000}"[:MAX_VALUE_CHARACTERS] + "…"
+
+
+WAITING = b"Content-Length: 2\r\nExpect: 100-continue\r\n"
+
+
+@pytest.mark.parametrize(
+    ("asked", "fields", "status"),
+    [
+        (b"PUT /v1/todos", b"Content-Type: application/json\r\n", 405),
+        (b"POST /livez", b"", 405),
+        (b"POST /nope", b"", 404),
+        (b"POST /v1/todos", b"Content-Type: text/plain\r\n", 415),
+        (b"POST /todo", b"Content-Type: application/json\r\n", 415),
+        (b"POST /v1/todos", b"Content-Type: application/json\r\nContent-Encoding: br\r\n", 415),
+        (f"PATCH /v1/todos/{UNKNOWN_ID}".encode(), b"Content-Type: a/b\r\n", 415),
+    ],
+)
+async def test_who_waits_for_100_is_told_at_once_what_is_wrong_with_the_head(
+    api, asked, fields, status
+):
+    head = b"%b HTTP/1.1\r\nHost: localhost\r\n%b%b\r\n" % (asked, fields, WAITING)
+    answer = await api.send(head)
+    assert (answer.status, answer.headers["Connection"]) == (status, "close")
+
+
+async def test_who_waits_for_100_with_a_good_head_gets_it(http_server):
+    head = b"POST /v1/todos HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    async with await Client.connect(http_server[1]) as client:
+        client.send(head + WAITING + b"\r\n")
+        assert await client.receive_exactly(25) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        client.send(b"{}")
+        assert (await client.receive(method="POST")).status == 422
 
 
 async def test_a_refused_request_has_one_line_in_the_access_log(api, access_lines):

@@ -73,6 +73,8 @@ def test_networks_are_not_the_way_to_trust_unix_peers():
         ("2001:db8::1", "2001:db8::1"),
         ("2001:DB8:0::1, fd00::1", "2001:db8::1"),
         ("a, 192.0.2.7", "192.0.2.7"),
+        *(("192.0.2.7:1234", "192.0.2.7"), ("192.0.2.7:80, 10.0.0.2:81", "192.0.2.7")),
+        *(("[2001:db8::1]", "2001:db8::1"), ("[2001:db8::1]:443, [fd00::1]", "2001:db8::1")),
     ],
 )
 def test_the_last_address_that_is_no_proxys_is_the_clients(value: str, ip: str):
@@ -84,7 +86,20 @@ def test_repeated_fields_are_one_list():
     assert claimed(*fields).remote_ip == "192.0.2.7"
 
 
-@pytest.mark.parametrize("value", ["", "a", "192.0.2.7:80", "192.0.2.7, ", "[::1]", "192.0.2.7, a"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("", "a", "192.0.2.7, ", "192.0.2.7, a", "[192.0.2.7", "[]", "[a]:1", "192.0.2.7:"),
+        *(
+            "192.0.2.7:a",
+            "192.0.2.7:123456",
+            "[2001:db8::1]443",
+            "192.0.2.7]:80",
+            "a:80",
+            "fe80::1%a",
+        ),
+    ],
+)
 def test_what_is_no_address_ends_the_list(value: str):
     assert claimed(("X-Forwarded-For", value)).remote_ip == "10.0.0.1"
 

@@ -130,9 +130,15 @@ def test_a_request_line_is_refused(line: bytes):
     assert set(results(line)) == {400}
 
 
-@pytest.mark.parametrize("version", ["0.9", "1.2", "1.9", "2.0", "2.1", "0.0", "9.9", "3.0", "0.1"])
+@pytest.mark.parametrize("version", ["0.9", "2.0", "2.1", "0.0", "9.9", "3.0", "0.1"])
 def test_another_version_is_not_supported(version: str):
     assert set(results(f"GET / HTTP/{version}\r\n".encode())) == {505}
+
+
+@pytest.mark.parametrize("version", ["1.1", "1.2", "1.9"])
+def test_a_higher_minor_version_is_processed_as_1_1(version: str):
+    sent = f"GET / HTTP/{version}\r\n\r\n".encode()
+    assert set(results(sent)) == {(RawHead("GET", "/", "HTTP/1.1", ()), len(sent))}
 
 
 def test_one_empty_line_before_a_request_is_ignored():

@@ -1,5 +1,6 @@
 """Clients that leave: who is told, and who is still answered."""
 
+import os
 import ssl
 from collections.abc import Callable
 
@@ -128,6 +129,19 @@ async def test_an_idle_connection_is_closed_in_time() -> None:
         assert (await client.call(request("/"))).status == 200
         pass_time(server, server.options.idle_seconds + 1.0)
         assert await client.rest(why="it is idle") == b""
+
+
+@on_both_loops
+async def test_a_request_that_has_arrived_by_the_idle_time_is_answered() -> None:
+    async with (
+        serving(_application(Gate())) as (server, port),
+        await Client.connect(port) as client,
+    ):
+        await client.call(request("/"))
+        # Without giving the loop a turn: the kernel has it, and the server has not read it.
+        os.write(client.writer.get_extra_info("socket").fileno(), request("/"))
+        pass_time(server, server.options.idle_seconds + 1.0)
+        assert (await client.receive()).status == 200
 
 
 @on_both_loops
