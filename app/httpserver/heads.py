@@ -73,7 +73,8 @@ class Heads:
         if understood.own != own:  # It is repeated, or has a value that is not as simple.
             return understood, understood.own
         if own is not None:
-            fields = tuple(entry for entry in raw.fields if entry[0].lower() != self._own_field)
+            sent = understood.fields  # With the Host of the target, say.
+            fields = tuple(entry for entry in sent if entry[0].lower() != self._own_field)
             understood = replace(understood, fields=fields, own=None)
         if may_be_remembered:
             self._remember(alike, understood)
