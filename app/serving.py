@@ -26,7 +26,6 @@ from app.resources import background, open_resources
 from app.services.freshness import OperationTime
 from app.settings import Settings
 from app.storage.todos import MongoTodoRepository
-from handlers import ROUTES
 from handlers.application import TodoApplication
 from handlers.refusals import refusals
 
@@ -138,7 +137,7 @@ def make_server(settings: Settings, application: TodoApplication, metrics: Metri
         ready_fields=application.ready_fields,
         may_be_ready=application.may_be_ready,
         own_field=application.own_field,
-        refuse=refusals(metrics, ROUTES),
+        refuse=refusals(metrics, application.routes),
     )
     metrics.watch_server(
         active_requests=lambda: server.statistics.in_flight,

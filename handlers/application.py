@@ -41,6 +41,7 @@ class TodoApplication(Application):
             default_handler_class=NotFoundHandler,
             default_handler_args={"route": "unknown", "dependencies": dependencies},
         )
+        self.routes = routes
         self._metrics = dependencies.metrics
         self.shortcut = dependencies.shortcut
         self._create = create
