@@ -108,18 +108,14 @@ class BaseHandler(RequestHandler):
             )
             if refusal is not None:
                 raise refusal
-        if "Expect" in self.request.headers:
-            self._refuse_by_head()
-        return None
+        return self._refuse_by_head() if "Expect" in self.request.headers else None
 
     def _refuse_by_head(self) -> None:
         """Refuse what can be foreseen before the client sends its body (RFC 9110, 10.1.1)."""
-        method = self.request.method or ""
-        if method not in self.allowed_methods():
+        if self.request.method not in self.allowed_methods():
             raise HTTPError(405)
-        described = self._operation(method)
-        has_type = "Content-Type" in self.request.headers
-        if described is not None and described.body is not None and has_type:
+        described, fields = self._operation(self.request.method), self.request.headers
+        if described and described.body and "Content-Type" in fields:
             self.require_media_type()
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:

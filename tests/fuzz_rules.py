@@ -6,10 +6,9 @@ our server says about them: a refusal for no reason is a difference without an e
 
 import re
 from collections.abc import Callable
-from ipaddress import IPv6Address
-from string import ascii_letters, digits
 from typing import NamedTuple
 
+from fuzz_hosts import is_host, names_host
 from fuzz_message import CONTROL, LONE_CR, LONE_LF, MessageView
 from fuzz_readings import ACCEPTED, OPTIONS, REFUSED, WAITING, Step
 
@@ -30,7 +29,6 @@ class Difference(NamedTuple):
 
 Rule = Callable[[Difference], bool]
 
-_NAME_CHARACTERS = frozenset(f"{ascii_letters}{digits}-._~!$&'()*+;=")
 _ABSOLUTE = re.compile(rb"(?i)https?://([^/?#]*)((?:/|\?)[^#]*|)")
 
 
@@ -100,18 +98,9 @@ def target_form(found: Difference) -> bool:
         return False
     method, target, _ = line
     absolute = _ABSOLUTE.fullmatch(target)
-    is_same = absolute is not None and _names_host(absolute, found.message.values(b"host"))
+    is_same = absolute is not None and names_host(absolute, found.message.values(b"host"))
     is_asterisk = method == b"OPTIONS" and target == b"*"
     return b"#" in target or not (target.startswith(b"/") or is_asterisk or is_same)
-
-
-def _names_host(absolute: re.Match[bytes], hosts: list[bytes]) -> bool:
-    port = b"443" if absolute[0][:5].lower() == b"https" else b"80"
-    names = [
-        name.lower().removesuffix(b":" + port).removesuffix(b":")
-        for name in (absolute[1], *hosts[:1])
-    ]
-    return names[0] != b"" and len(set(names)) == 1 and _is_host(absolute[1].decode("latin-1"))
 
 
 def number_of_hosts(found: Difference) -> bool:
@@ -125,24 +114,7 @@ def number_of_hosts(found: Difference) -> bool:
 def malformed_host(found: Difference) -> bool:
     """A Host that is none by RFC 3986, 3.2.2, or holds a comma. h11 does not look into it."""
     hosts = found.message.values(b"host")
-    return found.ours.status == 400 and any(not _is_host(host.decode("latin-1")) for host in hosts)
-
-
-def _is_host(text: str) -> bool:
-    name, colon, port = text.rpartition(":")
-    if not colon or "]" in port:
-        name, port = text, ""
-    if len(port) > 5 or not all(character in digits for character in port):
-        return False
-    if name.startswith("["):
-        try:
-            IPv6Address(name.removeprefix("[").removesuffix("]"))
-        except ValueError:
-            return False
-        return name.endswith("]") and "%" not in name
-    encoded = len(re.findall("%[0-9A-Fa-f]{2}", name))
-    plain = re.sub("%[0-9A-Fa-f]{2}", "", name)
-    return len(plain) + encoded <= 255 and _NAME_CHARACTERS.issuperset(plain)
+    return found.ours.status == 400 and any(not is_host(host.decode("latin-1")) for host in hosts)
 
 
 def several_lengths(found: Difference) -> bool:

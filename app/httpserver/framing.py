@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from http import HTTPStatus
-from ipaddress import IPv6Address
 from typing import NamedTuple
 
 from tornado.httputil import RequestStartLine
@@ -19,6 +18,7 @@ from app.httpserver.head import Fields, RawHead
 from app.httpserver.later import Later
 from app.httpserver.options import Options
 from app.httpserver.refusal import Refusal, bad_request
+from app.httpserver.target import read_host, read_target
 
 UNUSUAL = frozenset({
     "content-length", "transfer-encoding", "content-encoding", "content-type", "expect",
@@ -39,18 +39,6 @@ _OF_A_BODY = frozenset({"content-length", "content-type"})
 # Not even equal values are merged: what is sent twice was put together by somebody else, and the
 # next server takes the first where this one takes the last (aiohttp, CVE-2026-34525).
 _SINGLE = frozenset({"host", "content-length", "transfer-encoding"})
-
-# RFC 3986, section 3.2.2, but for ",", which would hide a second Host behind a proxy. "@", "/" and
-# "?" are outside of that grammar (Starlette, CVE-2026-48710). DNS names have 253 characters at most
-# (RFC 1035, section 2.3.4), a port five digits.
-_HOST = re.compile(
-    r"(?:(?:[A-Za-z0-9._~!$&'()*+;=-]|%[0-9A-Fa-f]{2}){0,255}|\[([0-9A-Fa-f:.]{2,45})\])"
-    r"(?::[0-9]{0,5})?"
-)
-
-# RFC 9112, section 3.2.2.
-_ABSOLUTE_FORM = re.compile(r"(https?)://([^/?#]*)(/[^#]*|\?[^#]*|)", re.IGNORECASE)
-_DEFAULT_PORT = {"http": re.compile(r":(?:80)?\Z"), "https": re.compile(r":(?:443)?\Z")}
 
 _DIGITS = re.compile(r"[0-9]+")
 _DIGITS_THAT_FIT = 18
@@ -156,10 +144,10 @@ def understand(
     if not repeated.isdisjoint(_SINGLE):
         raise bad_request("A field that may stand only once is repeated.")
     _check_method(raw.method, options)
-    host = _host(raw.version, fields.get("host"))
+    host = read_host(raw.version, fields.get("host"))
     target, sent_fields = raw.target, raw.fields
     if not target.startswith("/"):
-        authority, target = _target(raw.method, target, host)
+        authority, target = read_target(raw.method, target, host)
         if host is None and authority is not None:
             sent_fields = (*raw.fields, ("Host", authority))
     if "#" in target:
@@ -208,53 +196,6 @@ def _check_method(method: str, options: Options) -> None:
         allow = ("Allow", ", ".join(sorted(options.methods)))
         raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, f"{method} is not served.", (allow,))
     raise Refusal(HTTPStatus.NOT_IMPLEMENTED, "This method is not known here.")
-
-
-def _host(version: str, host: str | None) -> str | None:
-    # RFC 9112, section 3.2: there must be one in HTTP/1.1.
-    if host is None and version == "HTTP/1.1":
-        raise bad_request("A request has exactly one Host.")
-    if host is not None and not _is_host(host):
-        raise bad_request("The Host is malformed.")
-    return host
-
-
-def _is_host(text: str) -> bool:
-    found = _HOST.fullmatch(text)
-    return found is not None and (not found[1] or _is_ipv6(found[1]))
-
-
-def _is_ipv6(text: str) -> bool:
-    try:
-        IPv6Address(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _target(method: str, target: str, host: str | None) -> tuple[str | None, str]:
-    """Return the authority of a target, and its path and query or ``*``."""
-    if target == "*" and method == "OPTIONS":
-        return None, target
-    absolute = _ABSOLUTE_FORM.fullmatch(target)
-    if absolute is None:
-        raise bad_request("The request target is malformed.")
-    scheme, authority, path = absolute.groups()
-    port = _DEFAULT_PORT[scheme.lower()]
-    # RFC 9110, sections 4.2.1 and 4.2.4: there is a name, and there is no user.
-    if not port.sub("", authority) or not _is_host(authority):
-        raise bad_request("The request target is malformed.")
-    # RFC 9112, section 3.2.2 lets the target's authority win; a proxy may have gone by Host.
-    if host is not None and _same(authority, port) != _same(host, port):
-        raise bad_request("The request target and the Host name different hosts.")
-    if not path and method == "OPTIONS":  # RFC 9112, section 3.2.4.
-        return authority, "*"
-    return authority, path if path.startswith("/") else f"/{path}"
-
-
-def _same(host: str, default_port: re.Pattern[str]) -> str:
-    """Return what all ways to write a host have in common (RFC 9110, section 4.2.3)."""
-    return default_port.sub("", host.lower())
 
 
 def _body_length(version: str, fields: dict[str, str]) -> tuple[int, bool]:
