@@ -102,13 +102,14 @@ class BaseHandler(RequestHandler):
         """Let what is logged from here on carry the request's id; refuse who is not let in."""
         log.request_id.set(self.request_id)
         if self.is_guarded:
-            request = self.request
-            refusal = self.dependencies.doors.judge(
-                request.method or "", request.headers.get, request.protocol
-            )
+            asked = self.request
+            method = asked.method or ""
+            refusal = self.dependencies.doors.judge(method, asked.headers.get, asked.protocol)
             if refusal is not None:
                 raise refusal
-        return self._refuse_by_head() if "Expect" in self.request.headers else None
+        if "Expect" in self.request.headers:
+            self._refuse_by_head()
+        return None
 
     def _refuse_by_head(self) -> None:
         """Refuse what can be foreseen before the client sends its body (RFC 9110, 10.1.1)."""
