@@ -61,10 +61,10 @@ def record_requests(
 
 def record_later(metrics: Metrics, answered: Answered, later: Later, ids: Sequence[bytes]) -> None:
     """Measure and log requests before they are answered together; see `record_requests`."""
-    clients: Iterable[tuple[str, str]] = ()
+    clients: list[tuple[str, str]] = []
     if log.access.is_on:
         contexts = zip(later.contexts, ids, strict=True)
-        clients = ((context.remote_ip, an_id.decode()) for context, an_id in contexts)
+        clients = [(context.remote_ip, an_id.decode()) for context, an_id in contexts]
     record_requests(metrics, answered, later.clients, clients)
 
 

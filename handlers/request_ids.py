@@ -23,11 +23,11 @@ _ids = chain.from_iterable(_new_ids())
 
 def request_id(given: str | None) -> str:
     """Return the id of a request whose X-Request-Id field has this value."""
-    return next(request_ids([given])).decode()
+    return request_ids([given])[0].decode()
 
 
-def request_ids(given: Iterable[str | None]) -> Iterator[bytes]:
-    """Yield the ids of requests whose X-Request-Id fields have these values."""
-    return (
+def request_ids(given: Iterable[str | None]) -> list[bytes]:
+    """Return the ids of requests whose X-Request-Id fields have these values."""
+    return [
         next(_ids) if own is None or _FIT.fullmatch(own) is None else own.encode() for own in given
-    )
+    ]

@@ -115,13 +115,13 @@ class Shortcut:
             except RequestProblem as problem:
                 self._answer_problem(visit, problem)
                 return
-        ids = list(request_ids(visit.later.owns))
+        ids = request_ids(visit.later.owns)
         self._record(visit, ids, status)
         visit.later.answer(kept.answer(status), ids)
 
     def _answer_problem(self, visit: "_Visit", error: Exception) -> None:
         problem = problem_of(error, retry_after_seconds=self._retry_after_seconds)
-        ids = list(request_ids(visit.later.owns))
+        ids = request_ids(visit.later.owns)
         self._record(visit, ids, problem.status)
         visit.later.answer_each(answer_problem(problem, an_id.decode()) for an_id in ids)
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from app.httpserver.answer import Answer
     from app.httpserver.context import Context
@@ -36,14 +36,14 @@ class Later:
         return len(self._waiting)
 
     @property
-    def contexts(self) -> "Iterator[Context]":
+    def contexts(self) -> "list[Context]":
         """Where the requests came from, in the order in which they are answered."""
-        return (connection.waiting_context for connection in self._waiting)
+        return [connection.waiting_context for connection in self._waiting]
 
     @property
-    def owns(self) -> "Iterator[str | None]":
+    def owns(self) -> "list[str | None]":
         """The values of the field that is each request's own, in the same order."""
-        return (connection.waiting_own for connection in self._waiting)
+        return [connection.waiting_own for connection in self._waiting]
 
     @property
     def scheme(self) -> str:

@@ -98,7 +98,8 @@ class ReadyChannel(Channel):
     @property
     def waiting_context(self) -> Context:
         """Where the request came from that waits."""
-        return self._context_of(self.waiting_head)
+        own = self._context
+        return self._context_of(self.waiting_head) if self._is_trusted else own
 
     def take_whole_answer(self, data: bytes, deadline: float) -> None:
         """Send all of an answer that was waited for, to a client that goes on.
