@@ -30,17 +30,13 @@ def test_it_runs_none_of_its_own_and_serves_their_todos(
 @pytest.mark.parametrize(
     ("flag", "reason"),
     [
-        ("--mongo-uri=mongodb://", "mongo_uri cannot be used"),
-        ("--redis-url=http://example.org", "redis_url"),
+        ("--mongo-uri=mongodb://", "(?s)does not come up.*mongo_uri cannot be used"),
+        ("--redis-url=http://example.org", "argument --redis-url: must be an address"),
     ],
 )
 def test_an_address_that_cannot_be_used_is_named(
     make_node: MakeNode, mongo_uri: str, redis_url: str, flag: str, reason: str
 ) -> None:
     good = (f"--mongo-uri={mongo_uri}", f"--redis-url={redis_url}")
-    with (
-        pytest.raises(AssertionError, match=reason) as failed,
-        make_node(*good, flag),
-    ):
+    with pytest.raises(AssertionError, match=reason), make_node(*good, flag):
         pass
-    assert "does not come up" in str(failed.value)
