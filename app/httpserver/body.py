@@ -36,7 +36,7 @@ class BodyReader:
             Refusal: it is announced to be longer than its limit (413).
         """
         if head.content_length > max_bytes:
-            raise content_too_large()
+            raise content_too_large(max_bytes)
         self._options = options
         self._max_bytes = max_bytes
         self._seconds = seconds

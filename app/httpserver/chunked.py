@@ -95,7 +95,11 @@ class ChunkedDecoder:
         end = held.find(b"\n", 0, limit) + 1
         if not end:
             if len(held) >= limit:
-                raise _trailers_too_large() if in_trailers else bad_request("A line is too long.")
+                raise (
+                    self._trailers_too_large()
+                    if in_trailers
+                    else bad_request("A line is too long.")
+                )
             return None
         line = bytes(held[:end])
         del held[:end]
@@ -108,7 +112,7 @@ class ChunkedDecoder:
         self._left = int(found[1], 16)
         self._body_bytes += self._left
         if self._body_bytes > max_body_bytes:
-            raise content_too_large()
+            raise content_too_large(max_body_bytes)
         # Framing costs us more than data does: tiny chunks (aiohttp, CVE-2025-69229) and long
         # extensions (Node, CVE-2024-22019) are paid for by the bytes that they carry.
         self._overhead_bytes += len(line) + len(_CRLF)
@@ -127,10 +131,11 @@ class ChunkedDecoder:
             self._trailers > self._options.max_trailers
             or self._trailers_bytes > self._options.max_trailers_bytes
         ):
-            raise _trailers_too_large()
+            raise self._trailers_too_large()
 
-
-def _trailers_too_large() -> Refusal:
-    return Refusal(
-        HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "The trailer fields are too many or too long."
-    )
+    def _trailers_too_large(self) -> Refusal:
+        return Refusal(
+            HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+            f"There are more than {self._options.max_trailers} trailer fields, "
+            f"or they have more than {self._options.max_trailers_bytes} bytes.",
+        )

@@ -120,7 +120,7 @@ class HeadReader:
             self._check_line(buffer, start, end - 1)
             raise bad_request("A header field is malformed.")
         if len(self._fields) == self._options.max_fields:
-            raise _fields_too_large("There are too many header fields.")
+            raise _fields_too_large(f"There are more than {len(self._fields)} header fields.")
         name, value = found.groups()
         self._fields.append((name, value.rstrip(" \t")))
 
@@ -146,8 +146,13 @@ class HeadReader:
             raise bad_request("A line holds a control character, or a CR that does not end it.")
         if length > limit:
             if in_request_line:
-                raise Refusal(HTTPStatus.REQUEST_URI_TOO_LONG, "The request line is too long.")
-            raise _fields_too_large("The header fields are too long.")
+                reason = f"The request line has more than {limit} bytes."
+                raise Refusal(HTTPStatus.REQUEST_URI_TOO_LONG, reason)
+            options = self._options
+            raise _fields_too_large(
+                f"A header field has more than {options.max_field_bytes} bytes, "
+                f"or all have more than {options.max_fields_bytes}."
+            )
 
 
 def read_whole(head: bytes, options: Options) -> RawHead | None:

@@ -36,9 +36,11 @@ def bad_request(reason: str) -> Refusal:
     return Refusal(HTTPStatus.BAD_REQUEST, reason)
 
 
-def content_too_large() -> Refusal:
+def content_too_large(max_bytes: int) -> Refusal:
     """Return the refusal of a body above the limit (RFC 9110, section 15.5.14)."""
-    return Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large.")
+    return Refusal(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body has more than {max_bytes} bytes."
+    )
 
 
 def request_timeout(reason: str) -> Refusal:

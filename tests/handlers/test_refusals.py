@@ -217,6 +217,22 @@ async def test_what_is_refused_is_told_why_in_a_problem(api, request_bytes, code
     assert answer.headers["Connection"] == "close"
 
 
+@pytest.mark.parametrize(
+    ("head", "limit"),
+    [
+        ("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "max_request_line_bytes"),
+        ("GET / HTTP/1.1\r\nHost: x\r\nCookie: {}\r\n\r\n", "max_header_field_bytes"),
+        (
+            "POST /todo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n",
+            "max_body_bytes",
+        ),
+    ],
+)
+async def test_what_is_too_large_is_told_the_limit(api, settings, head, limit):
+    answer = await api.send(head.format("a" * 9000).encode())
+    assert f" {getattr(settings, limit)} bytes" in answer.json()["detail"]
+
+
 async def test_refused_requests_are_counted_by_status(api):
     await api.send(b"GET / HTTP/1.1\r\n\r\n")
     metrics = (await api.call("GET", "/metrics")).body

@@ -3,6 +3,7 @@
 For ``python -m tornado.test.runtests --httpserver=tests.server.tornado_adapter.CoreHTTPServer``.
 """
 
+import re
 import socket
 import ssl
 from collections.abc import Iterable
@@ -42,7 +43,7 @@ TORNADO_SAYS = {
         "Only integer Content-Length is allowed, or Multiple unequal Content-Lengths"
     ),
     "The request is malformed.": "invalid gzip data, or decompressed body too large",
-    "The body is too large.": "Content-Length too long, or chunked body too large",
+    "The body has more than N bytes.": "Content-Length too long, or chunked body too large",
     "The body is late.": "Timeout reading body",
 }
 """Tornado's tests look for its sentences in the log, so they are given what ours mean."""
@@ -111,7 +112,8 @@ class CoreHTTPServer(HTTPServer):
 
 
 def _refuse(refusal: Refusal, context: Context) -> Answer:
-    if refusal.reason in TORNADO_SAYS:
-        said = TORNADO_SAYS[refusal.reason]
+    reason = re.sub("[0-9]+ bytes", "N bytes", refusal.reason)
+    if reason in TORNADO_SAYS:
+        said = TORNADO_SAYS[reason]
         gen_log.info("Malformed HTTP message from %s: %s", context, said)
     return plain_refusal(refusal, context)
