@@ -12,10 +12,15 @@ from types import MappingProxyType
 from typing import Any
 
 from app.settings_http import HttpSettings
-from app.settings_row import GROUPS, Setting, SettingsError, quoted, redact, setting
+from app.settings_row import GROUPS, Setting, SettingsError, quoted, setting
 from app.settings_storage import StorageSettings
 
 __all__ = ["TABLE", "Settings", "SettingsError", "is_loopback"]
+
+# An IPv6 address has two colons at least, and may name an interface behind a "%".
+_LISTENING_HOST = re.compile(r"[\w.-]+|[0-9A-Fa-f]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(?:%[\w.-]+)?")
+
+_NETWORKS = re.compile(r"[0-9A-Fa-f:./, ]+")
 
 _HOST_NAME = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
 
@@ -191,8 +196,11 @@ class Settings(HttpSettings, StorageSettings):
             names = self.trusted_proxies.split(",")
             return tuple(ipaddress.ip_network(name.strip()) for name in names)
         except ValueError as error:
+            # SECURITY: the sentence of the library repeats a part, maybe that with the password.
+            is_near = _NETWORKS.fullmatch(self.trusted_proxies)
+            reason = str(error) if is_near else f"not {quoted(self.trusted_proxies)}"
             raise TABLE["trusted_proxies"].error(
-                f"must be none, or networks with commas between them: {redact(str(error))}"
+                f"must be none, or networks with commas between them: {reason}"
             ) from None
 
     @property
@@ -205,7 +213,7 @@ class Settings(HttpSettings, StorageSettings):
             if not _HOST_NAME.fullmatch(name):
                 raise TABLE["hosts"].error(
                     f"must be loopback, any, or names without ports and commas between them "
-                    f"(todo.example.org, 192.0.2.1, [2001:db8::1]), not {name!r}"
+                    f"(todo.example.org, 192.0.2.1, [2001:db8::1]), not {quoted(self.hosts)}"
                 )
         return names
 
@@ -217,8 +225,12 @@ class Settings(HttpSettings, StorageSettings):
             )
 
     def _check_host(self) -> None:
-        if self.host.startswith("["):
-            raise TABLE["host"].error("must be an address without brackets: ::1, say")
+        if not _LISTENING_HOST.fullmatch(self.host):
+            # SECURITY: before anybody is told of allow_public for what is a slip.
+            raise TABLE["host"].error(
+                f"must be an address or a name without scheme, brackets and port "
+                f"(127.0.0.1, ::1, localhost), not {quoted(self.host)}"
+            )
         if not self.allow_public and not is_loopback(self.host):
             raise TABLE["host"].error(
                 f"{quoted(self.host)} is not a loopback address, and without authentication "

@@ -108,7 +108,7 @@ def _read(path: Path) -> str:
         # Editors on Windows put a byte order mark first.
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise SettingsError(f"config file {path} does not exist") from None
+        raise SettingsError(f"config file {redact(str(path))} does not exist") from None
     except OSError as error:
         raise SettingsError(f"config file {path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:

@@ -105,10 +105,28 @@ def test_a_public_address_is_allowed_with_the_flag(host):
 
 
 @pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1:80", "localhost:80", "[::1]", "[::1]:80", "http://127.0.0.1", "127.0.0.1/", "a b"],
+)
+def test_what_is_more_than_a_host_is_told_so_instead_of_the_flag_for_public_ones(host):
+    error = error_of("host", host)
+    assert error.startswith("host must be an address or a name without scheme, brackets and port")
+    assert "allow_public" not in error
+
+
+@pytest.mark.parametrize(
     "hosts", ["", "todo.example.org:8000", "http://todo.example.org", "a,,b", "::1", "a b", "*"]
 )
 def test_hosts_are_names_without_ports(hosts):
     assert error_of("hosts", hosts).startswith("hosts must ")
+
+
+@pytest.mark.parametrize("name", ["host", "hosts", "trusted_proxies", "anonymous"])
+def test_an_address_that_stands_in_another_setting_keeps_its_password(name):
+    for address in ("mongodb://u:secret@h", "redis://:secret@h", "mongodb://u:sec,ret@h"):
+        error = error_of(name, address)
+        assert "sec" not in error
+        assert "ret@" not in error
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost", "LOCALHOST"])

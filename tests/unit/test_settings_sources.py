@@ -201,6 +201,12 @@ def test_a_wrong_file_is_refused_in_one_sentence(config, sentence):
     assert "\n" not in error
 
 
+def test_an_address_given_as_the_config_file_keeps_its_password():
+    with pytest.raises(SettingsError) as caught:
+        load_settings({}, {}, Path("mongodb://u:secret@h"))
+    assert "secret" not in str(caught.value)
+
+
 def test_a_missing_file_is_refused():
     with pytest.raises(SettingsError, match=r"^config file no\.conf does not exist$"):
         load_settings({}, {}, Path("no.conf"))
