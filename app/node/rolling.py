@@ -77,7 +77,7 @@ def _take_out(supervisor: Supervisor, port: int, ports: Sequence[int]) -> str:
     if not any(ask(other).answers for other in ports if other != port):
         return f"{port}: left as it is, since no other process answers"
     supervisor.stop(name)
-    return f"{port}: stopped, so nginx sends it nothing; run.py restart starts it again"
+    return f"{port}: stopped, so nginx sends it nothing; {NAME} restart starts it again"
 
 
 def _when_it_has_started(supervisor: Supervisor, port: int) -> Process:
