@@ -89,7 +89,9 @@ def main(given: Sequence[str]) -> int:  # noqa: PLR0911 - one for each way to en
     ) as error:
         return _end(given, str(error), _FAILED)
     except StorageUnavailable as error:
-        return _end(given, f"MongoDB does not answer: {error.__cause__ or error}", _FAILED)
+        from app.storage.operations import reason_of  # noqa: PLC0415 - imports the driver.
+
+        return _end(given, f"MongoDB does not answer: {reason_of(error)}", _FAILED)
     except KeyboardInterrupt:
         return _INTERRUPTED
     except Exception:

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import re
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -10,7 +9,6 @@ from dataclasses import dataclass
 
 from app.embedded import join_servers
 from app.embedded.mongod import Mongod, has_data
-from app.errors import StorageUnavailable
 from app.log import configure_logging
 from app.settings import Settings
 from app.settings_row import redact
@@ -27,7 +25,6 @@ __all__ = [
     "CommandError",
     "backends_of",
     "place_of",
-    "reason_of",
     "require_data",
     "run_on_loop",
     "settings_of",
@@ -116,12 +113,6 @@ def place_of(settings: Settings) -> str:
     if settings.mongo_uri == "embedded":
         return str(settings.data_dir.resolve())
     return redact(settings.mongo_uri)
-
-
-def reason_of(error: StorageUnavailable) -> str:
-    """Return why MongoDB does not answer, in the driver's words, without its whole state."""
-    text = str(error.__cause__ or error).partition(", Timeout: ")[0]
-    return " ".join(re.sub(r" \(configured timeouts: [^)]*\)", "", text).split())
 
 
 def _prepare_imports(settings: Settings) -> None:

@@ -15,7 +15,6 @@ from app.command import (
     CommandError,
     backends_of,
     place_of,
-    reason_of,
     require_data,
     run_on_loop,
     settings_of,
@@ -169,6 +168,8 @@ def _backends(settings: Settings) -> Iterator[Backends]:
         try:
             yield backends
         except StorageUnavailable as error:
+            from app.storage.operations import reason_of  # noqa: PLC0415 - imports the driver.
+
             raise CommandError(f"MongoDB does not answer: {reason_of(error)}") from error
 
 

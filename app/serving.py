@@ -25,6 +25,7 @@ from app.metrics import Metrics
 from app.resources import background, open_resources
 from app.services.freshness import OperationTime
 from app.settings import Settings
+from app.storage.operations import reason_of
 from app.storage.todos import MongoTodoRepository
 from handlers.application import TodoApplication
 from handlers.refusals import refusals
@@ -197,7 +198,7 @@ async def _prepare(repository: MongoTodoRepository) -> None:
             await repository.prepare(owner=PUBLIC_OWNER)
         except StorageUnavailable as error:
             if not waiting:
-                log.warning("MongoDB does not answer (%s): trying on", error.__cause__)
+                log.warning("MongoDB does not answer (%s): trying on", reason_of(error))
             waiting = True
             await asyncio.sleep(_RETRY_SECONDS)
         else:

@@ -78,10 +78,12 @@ OURS = {
     "app.command": ("app.embedded", *SETTINGS, *FOUNDATION),
     "app.data_commands": (
         *("app.command", "app.seeding", "app.seed", "app.exporting"),
+        "app.storage.operations",
         *(*SETTINGS, *FOUNDATION),
     ),
     "app.cli": (
         *("app", "app.serving", "app.command", "app.data_commands", "app.embedded", "app.node"),
+        "app.storage.operations",
         *(*SETTINGS, *FOUNDATION),
     ),
     "app.start": ("app", "app.cli", "app.program", "app.standard_streams"),

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from time import perf_counter
@@ -66,6 +67,7 @@ _UNSATISFIABLE_WRITE_CONCERN = 100
 _LEAST_SECONDS = 0.001
 """The driver takes no deadline of zero."""
 
+_DRIVERS_STATE = re.compile(r" \(configured timeouts: [^)]*\)|, Timeout: .*", re.DOTALL)
 _REASON_CHARACTERS = 300
 """Of MongoDB's own words in a warning: for a refusal they repeat the whole command."""
 
@@ -132,7 +134,7 @@ class Operations:
     def _note_failure(self, error: StorageUnavailable) -> None:
         now = perf_counter()
         if not self._in_trouble and now >= self._quiet_until:
-            reason = reason_of(error.__cause__ or error)[:_REASON_CHARACTERS]
+            reason = reason_of(error)[:_REASON_CHARACTERS]
             log.warning("answering 503: %s", reason)
             self._in_trouble = True
             self._quiet_until = now + _QUIET_SECONDS
@@ -234,14 +236,19 @@ def refusals() -> Iterator[None]:
     try:
         yield
     except (PyMongoError, StorageRefused) as error:
-        reason = reason_of(error.__cause__ or error)
+        reason = reason_of(error)
         raise StorageUnusable(f"MongoDB cannot be used: {reason}") from error
 
 
 def reason_of(error: BaseException) -> str:
-    """Return what went wrong in the server's words alone: the driver adds the whole reply."""
-    reply = error.details if isinstance(error, OperationFailure) else None
-    return str((reply or {}).get("errmsg") or error)
+    """Return in one line why MongoDB does not answer or refuses; `error` or its cause knows.
+
+    The driver adds the whole reply, or all that it knows of the servers.
+    """
+    cause = error.__cause__ or error
+    reply = cause.details if isinstance(cause, OperationFailure) else None
+    text = str((reply or {}).get("errmsg") or cause)
+    return " ".join(_DRIVERS_STATE.sub("", text).split())
 
 
 def failure_of(write_error: Mapping[str, Any]) -> Exception:

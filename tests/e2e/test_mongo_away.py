@@ -53,6 +53,20 @@ def test_a_service_without_its_database_lives_but_is_not_ready(service: Service)
     assert service.stop() == 0
 
 
+def test_why_a_start_waits_is_one_sentence_without_the_drivers_own_state(
+    start: Callable[..., Service],
+) -> None:
+    service = start(
+        *("--mongo-uri=mongodb://127.0.0.1:1/todo", "--redis-url=none"),
+        *("--mongo-connect-seconds=0.2", "--mongo-operation-seconds=0.5"),
+    )
+    service.wait_for_log("MongoDB does not answer")
+    (line,) = (line for line in service.log if "MongoDB does not answer" in line)
+    reason = "127.0.0.1:1: [Errno 111] Connection refused"
+    assert json.loads(line)["event"] == f"MongoDB does not answer ({reason}): trying on"
+    assert service.stop() == 0
+
+
 def test_a_process_that_others_may_stand_in_for_listens_when_its_database_is_there(
     data_dir: Path, mongo_uri: str
 ) -> None:

@@ -106,6 +106,21 @@ async def test_what_the_server_refuses_is_no_fault_of_ours(error: PyMongoError):
 
 
 @answers_503
+async def test_a_database_that_is_away_is_told_without_the_drivers_own_state(
+    caplog: pytest.LogCaptureFixture,
+):
+    caplog.set_level("WARNING")
+    refused = "127.0.0.1:1: [Errno 111] Connection refused"
+    timeouts = "(configured timeouts: socketTimeoutMS: 2000.0ms, connectTimeoutMS: 2000.0ms)"
+    state = "Timeout: 4.9s, Topology Description: <TopologyDescription id: 1, servers: []>"
+    gate = make_gate()
+    error = ServerSelectionTimeoutError(f"{refused} {timeouts}, {state}")
+    with pytest.raises(StorageUnavailable):
+        await gate.run("find", failing_with(error))
+    assert caplog.messages == [f"answering 503: {refused}"]
+
+
+@answers_503
 async def test_a_refusal_is_told_in_few_words_and_once(caplog: pytest.LogCaptureFixture):
     caplog.set_level("WARNING")
     reply = {"errmsg": f"not authorized to execute {'x' * 10_000}", "codeName": "Unauthorized"}
