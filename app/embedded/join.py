@@ -2,6 +2,7 @@
 
 import logging
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -129,6 +130,8 @@ class _Joining:
                     if server.problem is not None:
                         raise EmbeddedServersError(server.problem)
                 if all(server.version is not None for server in servers.values()):
+                    # Whether a keeper that is started later lives is another question.
+                    self._started_keeper = False
                     return self._describe(servers)
             self._wait(" and ".join(self._needed) + " to start")
 
@@ -184,6 +187,12 @@ class _Joining:
 
     def _require_room(self) -> None:
         is_first = MONGOD.name in self._needed and not has_data(self._data_dir / Mongod.data_path)
+        open_files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if MONGOD.name in self._needed and 0 <= open_files < room.LEAST_OPEN_FILES:
+            raise EmbeddedServersError(
+                f"This may open {open_files} files, and mongod needs {room.LEAST_OPEN_FILES}: "
+                f"raise the limit (ulimit -n 1024), or give a --mongo-uri."
+            )
         needed_bytes = room.FIRST_BYTES if is_first else room.LEAST_BYTES
         if lack := room.shortage(os.statvfs(self._data_dir), needed_bytes):
             raise EmbeddedServersError(

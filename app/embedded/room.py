@@ -1,4 +1,4 @@
-"""Whether a file system has room for what a program will write at its start."""
+"""Whether there is room for what a program needs at its start: on the disk, and of open files."""
 
 import os
 
@@ -11,6 +11,10 @@ LEAST_BYTES = 64 * 1024 * 1024
 
 LEAST_FILES = 100
 """Some 20 at the start, and one for each collection and index."""
+
+LEAST_OPEN_FILES = 256
+"""For mongod: 128 are enough to start, and each client takes one. With 64 it starts, hangs and says
+nothing."""
 
 
 def shortage(status: os.statvfs_result, needed_bytes: int) -> str | None:

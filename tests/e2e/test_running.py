@@ -11,6 +11,7 @@ from processes import named, processes_in
 from service import Service, run
 
 from app import __version__
+from app.embedded import room
 
 Start = Callable[..., Service]
 
@@ -263,3 +264,11 @@ def test_show_settings_prints_each_value_with_its_origin_and_starts_nothing(
     assert rows["mongo_uri"] == ["mongodb://u:***@db/", "flag --mongo-uri"]
     assert rows["host"] == ["127.0.0.1", "default"]
     assert not data_dir.exists()
+
+
+def test_too_few_open_files_for_mongod_are_one_sentence(tmp_path: Path) -> None:
+    few = ("prlimit", f"--nofile={room.LEAST_OPEN_FILES - 1}")
+    ended = run("seed", "--count=1", f"--data-dir={tmp_path / 'data'}", before=few)
+    assert ended.process.returncode == 1
+    (line,) = ended.log
+    assert line.startswith("run.py: This may open 255 files, and mongod needs 256: raise the limit")

@@ -154,6 +154,13 @@ def test_whoever_replaces_a_keeper_has_it_start_what_others_need_too(user, data_
     expect_log("the keeper of the embedded servers had ended: another starts them")
 
 
+def test_a_keeper_that_is_killed_at_once_is_replaced_at_the_first_look(data_dir, expect_log):
+    with join_servers(data_dir) as servers:
+        end_keeper(data_dir)
+        servers.look_after()
+    expect_log("the keeper of the embedded servers had ended: another starts them")
+
+
 def test_a_keeper_that_cannot_be_replaced_is_tried_again_and_told_of_once(
     data_dir, monkeypatch, expect_log, caplog
 ):
