@@ -216,7 +216,9 @@ class Front:
             with closing(self.connection()) as connection:
                 connection.request("GET", "/nginx_status")
                 return connection.getresponse().status == 200
-        except OSError:
+        # Until nginx listens, the kernel may give the client that port as its own, and the client
+        # then reads what it has sent: TCP's simultaneous open (RFC 9293, section 3.5).
+        except (OSError, http.client.HTTPException):
             return False
 
 
