@@ -237,12 +237,12 @@ def _sort_parameters(
     values: dict[str, Any] = {}
     problems: dict[str, tuple[str, str]] = {}
     for name, text in pairs:
+        if name not in known and not kind.__struct_config__.forbid_unknown_fields:
+            continue  # Whatever it is: a picture, say.
         value: Any = text
         if problem := _explain_bytes(name, text):
             problems[name] = problem
         elif name not in known:
-            if not kind.__struct_config__.forbid_unknown_fields:
-                continue
             problems[name] = explain_unknown(name, known)
         elif name in values:
             problems[name] = ("repeated", "is given more than once")

@@ -27,6 +27,7 @@ CREATES = {
     "v0": ("/todo", FORM, b"content=buy+milk"),
     "v0, Chinese": ("/todo", FORM, "content=给妈妈打电话".encode()),
     "v0, other fields": ("/todo", FORM, b"a=1&content=%F0%9F%8E%82&b="),
+    "v0, other fields that are not UTF-8": ("/todo", FORM, b"a=%FF&content=x&%FF=\xff"),
     "v0, character set": ("/todo", f"{FORM}; charset=UTF-8", b"content=x"),
     "v0, repeated other fields": ("/todo", FORM, b"a=1&content=x&a=2"),
     "v1": ("/v1/todos", "application/json", b'{"content":"buy milk"}'),

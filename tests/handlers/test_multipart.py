@@ -35,6 +35,13 @@ READ = {
     "a longer line than the boundary": (form(part(b"a\r\n--xy")), "a\r\n--xy"),
     "what a form would decode": (form(part(b"a+b%20c&d=e")), "a+b%20c&d=e"),
     "others around it": (form(part(b"1", "a"), part(b"a"), part(b"2", "a")), "a"),
+    "a picture beside it": (
+        form(
+            part(b"\x89PNG\xff", "a", '; filename="a.png"\r\nContent-Type: image/png'), part(b"a")
+        ),
+        "a",
+    ),
+    "a name that is not UTF-8": (form(part(b"1").replace(b"content", b"\xff"), part(b"a")), "a"),
     "as requests sends its files": (
         form(part(b"a", more='; filename="content"')),
         "a",
@@ -66,7 +73,6 @@ REFUSED = {
     "twice": (form(part(b"a"), part(b"b")), "repeated"),
     "a control character": (form(part(b"a\0")), "invalid_character"),
     "not UTF-8": (form(part(b"a\xff")), "invalid_character"),
-    "a name that is not UTF-8": (form(part(b"a")).replace(b"content", b"\xff"), None),
     "no end": (form(part(b"a"))[:-6], None),
     "cut off": (form(part(b"a"))[:-12], None),
     "another boundary": (form(part(b"a"), boundary="y"), None),
