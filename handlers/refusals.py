@@ -22,7 +22,7 @@ def refusals(metrics: Metrics, routes: Sequence[Route]) -> Refuse:
     """Return the function that answers refused requests, for `app.httpserver.Server`."""
 
     def headers_of(refusal: Refusal, path: str) -> dict[str, str]:
-        path = _AUTHORITY.sub("", path)
+        path = _AUTHORITY.sub("", path) or "/"
         for route in routes:
             if refusal.status == HTTPStatus.METHOD_NOT_ALLOWED and route.matches(path):
                 return {"Allow": ", ".join(route.handler.allowed_methods())}

@@ -66,7 +66,7 @@ def _check_problem(
 def _check_documented(
     where: str, method: str, target: str, status: int, headers: Mapping[str, str], body: bytes
 ) -> None:
-    path = re.sub(r"\Ahttps?://[^/]*", "", target.partition("?")[0])
+    path = re.sub(r"\Ahttps?://[^/]*", "", target.partition("?")[0]) or "/"
     if method not in KNOWN_METHODS:  # Whatever the address; methods have a case.
         assert status in (405 if method in {"TRACE", "CONNECT"} else 501, *UNREAD), where
         item = _path_item(path)
