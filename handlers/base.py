@@ -18,7 +18,7 @@ from app.services.todos import TodoService
 from handlers.creating import Creation
 from handlers.doors import Doors
 from handlers.media_types import Parameterised, parse_parameterised
-from handlers.operation import JSON, Operation, operation_of
+from handlers.operation import JSON, Body, operation_of
 from handlers.problems import PROBLEM_JSON, RequestProblem, problem_of
 from handlers.recording import log_if_fault
 from handlers.representation import ALWAYS, CACHE_CONTROL, MISSING, NOT_MODIFIED, Representation
@@ -115,8 +115,7 @@ class BaseHandler(RequestHandler):
         """Refuse what can be foreseen before the client sends its body (RFC 9110, 10.1.1)."""
         if self.request.method not in self.allowed_methods():
             raise HTTPError(405)
-        described, fields = self._operation(self.request.method), self.request.headers
-        if described and described.body and "Content-Type" in fields:
+        if self._body_of(self.request.method) is not None:
             self.require_media_type()
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
@@ -133,9 +132,9 @@ class BaseHandler(RequestHandler):
         self.set_status(204)
         self.set_header("Allow", ", ".join(self.allowed_methods()))
         for method, header in (("POST", "Accept-Post"), ("PATCH", "Accept-Patch")):
-            described = self._operation(method)
-            if described is not None and described.body is not None:
-                self.set_header(header, ", ".join(described.body.media_types))
+            body = self._body_of(method)
+            if body is not None:
+                self.set_header(header, ", ".join(body.media_types))
 
     @classmethod
     def allowed_methods(cls) -> tuple[str, ...]:
@@ -156,16 +155,13 @@ class BaseHandler(RequestHandler):
         """Refuse a query, where the call has no parameters."""
         parse_query(self.request.query, NoParameters)
 
-    def require_media_type(self, default: str = "") -> Parameterised:
+    def require_media_type(self) -> Parameterised:
         """Return the body's media type; refuse a type, character set or coding that is not read.
 
         Parameters that nobody here knows change nothing (RFC 2045, section 5).
-
-        Args:
-            default: the media type of a body that comes without one.
         """
-        described = self._operation(self.request.method or "")
-        accepted = () if described is None or described.body is None else described.body.media_types
+        body = self._body_of(self.request.method or "")
+        accepted, default = ((), "") if body is None else (body.media_types, body.default)
         media_type = parse_parameterised(self.request.headers.get("Content-Type", default))
         fields = {}
         if (
@@ -296,5 +292,6 @@ class BaseHandler(RequestHandler):
         """Return a part of the path as text; what is not UTF-8 names nothing that exists."""
         return value.decode("utf-8", "replace")
 
-    def _operation(self, method: str) -> Operation | None:
-        return operation_of(getattr(self, method.lower()))
+    def _body_of(self, method: str) -> Body | None:
+        described = operation_of(getattr(self, method.lower()))
+        return None if described is None else described.body

@@ -27,6 +27,8 @@ class Body(Struct, frozen=True):
 
     kind: type
     media_types: tuple[str, ...]
+    default: str = ""
+    """The media type of a body that comes without one; empty where it must be said."""
 
 
 class Answer(Struct, frozen=True):

@@ -80,15 +80,14 @@ class ArticleListHandler(BaseHandler):
     @operation(
         Operation(
             summary="Add a todo from a form.",
-            body=Body(ArticleForm, (FORM, MULTIPART)),
+            body=Body(ArticleForm, (FORM, MULTIPART), default=FORM),
             answers={200: Answer("It is stored; no body.", headers=("Location",))},
             problems=("invalid-parameter", "storage-unavailable"),
         )
     )
     async def post(self) -> None:
         """Store the form's ``content`` as a new todo."""
-        # A POST of nothing lacks its content only.
-        media_type = self.require_media_type(default=FORM)
+        media_type = self.require_media_type()
         if media_type.first == MULTIPART:
             pairs = parse_multipart(self.body, media_type.parameters.get("boundary"))
             draft = _draft_of(pairs)

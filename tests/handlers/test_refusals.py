@@ -116,6 +116,8 @@ async def test_a_refused_request_with_an_unfit_id_gets_one_of_ours(api, sent):
         ("/v1/todos", "GET, POST, HEAD, OPTIONS"),
         (f"/v1/todos/{UNKNOWN_ID}?a", "DELETE, GET, PATCH, HEAD, OPTIONS"),
         ("http://localhost/livez", "GET, HEAD, OPTIONS"),
+        ("http://localhost", "GET, HEAD, OPTIONS"),
+        ("http://localhost?a", "GET, HEAD, OPTIONS"),
         (f"/todo/{UNKNOWN_ID}/finish", "PUT, OPTIONS"),
     ],
 )
@@ -143,6 +145,8 @@ WAITING = b"Content-Length: 2\r\nExpect: 100-continue\r\n"
         (b"POST /livez", b"", 405),
         (b"POST /nope", b"", 404),
         (b"POST /v1/todos", b"Content-Type: text/plain\r\n", 415),
+        (b"POST /v1/todos", b"", 415),
+        (b"POST /todo", b"Content-Encoding: gzip\r\n", 415),
         (b"POST /todo", b"Content-Type: application/json\r\n", 415),
         (b"POST /v1/todos", b"Content-Type: application/json\r\nContent-Encoding: br\r\n", 415),
         (f"PATCH /v1/todos/{UNKNOWN_ID}".encode(), b"Content-Type: a/b\r\n", 415),
