@@ -12,7 +12,7 @@ from app.httpserver.options import Options
 Networks = tuple[IPv4Network | IPv6Network, ...]
 
 _REMEMBERED_CLIENTS = 1024
-"""PERF: what proxies say of clients comes again, and takes 6 us to understand."""
+"""PERF: what proxies say of clients comes again (docs/decisions/0005)."""
 
 # Some proxies write a port (RFC 7239, section 6, has it so), and brackets around IPv6.
 _CLAIMED = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?::[0-9]{1,5})?")
