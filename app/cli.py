@@ -89,9 +89,7 @@ def main(given: Sequence[str]) -> int:  # noqa: PLR0911 - one for each way to en
     ) as error:
         return _end(given, str(error), _FAILED)
     except StorageUnavailable as error:
-        from app.storage.operations import reason_of  # noqa: PLC0415 - imports the driver.
-
-        return _end(given, f"MongoDB does not answer: {reason_of(error)}", _FAILED)
+        return _end(given, _sentence_of(error), _FAILED)
     except KeyboardInterrupt:
         return _INTERRUPTED
     except Exception:
@@ -101,6 +99,14 @@ def main(given: Sequence[str]) -> int:  # noqa: PLR0911 - one for each way to en
         log.critical("the service ends by a fault of ours", exc_info=True)
         return _FAILED
     return code
+
+
+def _sentence_of(error: StorageUnavailable) -> str:
+    if error.__cause__ is None:  # The text is a sentence of ours, of MongoDB or of Redis.
+        return str(error)
+    from app.storage.operations import reason_of  # noqa: PLC0415 - imports the driver.
+
+    return f"MongoDB does not answer: {reason_of(error)}"
 
 
 def _is_service(given: Sequence[str]) -> bool:

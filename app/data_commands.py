@@ -19,7 +19,6 @@ from app.command import (
     run_on_loop,
     settings_of,
 )
-from app.errors import StorageUnavailable
 from app.number_flag import number_flag
 from app.program import NAME
 from app.seed import MAX_TODOS_PER_RUN
@@ -165,12 +164,7 @@ def _backends(settings: Settings) -> Iterator[Backends]:
     # It answers nobody 503: what goes wrong is its last sentence.
     logging.getLogger("app.storage.operations").setLevel(logging.ERROR)
     with backends_of(settings) as backends:
-        try:
-            yield backends
-        except StorageUnavailable as error:
-            from app.storage.operations import reason_of  # noqa: PLC0415 - imports the driver.
-
-            raise CommandError(f"MongoDB does not answer: {reason_of(error)}") from error
+        yield backends
 
 
 def _amount(count: int, seconds: float) -> str:

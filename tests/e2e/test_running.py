@@ -120,6 +120,7 @@ def test_it_starts_beside_a_kubernetes_service_of_its_name_and_other_programs_va
 ) -> None:
     service = Service(
         *backend_flags,
+        "--port=0",  # The default may be taken: somebody tries the service beside the tests.
         variables={
             "TODO_PORT": "tcp://10.0.0.1:8000",
             "TODO_SERVICE_HOST": "10.0.0.1",

@@ -144,6 +144,18 @@ def test_a_mongodb_that_is_away_is_one_sentence_with_exit_code_1() -> None:
     assert ended.log[0].startswith("run.py: MongoDB does not answer: ")
 
 
+def test_a_redis_that_is_away_is_not_called_mongodb(mongo_uri: str) -> None:
+    ended = run(
+        "seed",
+        "--count=1",
+        f"--mongo-uri={mongo_uri}",
+        "--redis-url=redis://127.0.0.1:1",
+        variables={"TODO_REDIS_WRITE_SECONDS": "0.1"},
+    )
+    assert ended.process.returncode == 1
+    assert ended.log[-1] == "run.py: Redis does not answer"
+
+
 def test_ctrl_c_in_the_middle_ends_it_and_what_is_stored_stays(
     mongo_uri: str, todos: Collection[dict[str, Any]]
 ) -> None:
