@@ -29,8 +29,9 @@ from handlers.validation import NoParameters, parse_query
 Load = Callable[[str | None], Awaitable[Representation]]
 """Makes a representation from what the services say, at the scope's stamp; see `Source.load`."""
 
-_UTF_8 = ("utf-8", "utf8")
-"""Names of the only character set that is read; the second is none of IANA's, but sent."""
+_UTF_8 = ("utf-8", "utf8", "us-ascii")
+"""Names of the only character set that is read, and of a part of it; the second is none of IANA's,
+but sent."""
 
 
 class Dependencies(Struct, frozen=True, kw_only=True):

@@ -97,7 +97,9 @@ class Connection(ReadyChannel):
             if self._exchange.is_late(self.server.clock.now):
                 self.refuse(request_timeout("The body is late."))
         elif self.stage is HEAD and self._held:
-            self.refuse(request_timeout("The head of the request is late."))
+            refusal = request_timeout("The head of the request is late.")
+            self._heads.describe(refusal, self._held)
+            self.refuse(refusal)
         elif self.stage is HEAD:
             self.watch(self.server.options.head_seconds)
             self.close_if_idle()  # What that does not close has sent a head, or part of one.
@@ -171,7 +173,7 @@ class Connection(ReadyChannel):
             self.server.statistics.begun -= 1
             return False
         self.stage = REQUEST
-        self._exchange = Exchange(self, head, self._context_of(head))
+        self._exchange = Exchange(self, head, self._context_of(head.forwarded))
         self.server.statistics.exchanges += 1
         self._exchange.begin()
         if self._held or self._at_eof:
@@ -226,7 +228,7 @@ class Connection(ReadyChannel):
         """Answer a request that cannot be served, unless its answer has begun, and close."""
         if self.stage in (LINGER, CLOSED):
             return
-        context, has_begun = self._context, False
+        context, has_begun = self._context_of(refusal.forwarded), False
         if self._exchange is not None:
             context, has_begun = self._exchange.context, self._exchange.has_head
             refusal.start_line = self._exchange.head.start_line

@@ -6,7 +6,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any
 
-from app.httpserver.framing import RequestHead
+from app.httpserver.head import Forwarded
 from app.httpserver.options import Options
 
 Networks = tuple[IPv4Network | IPv6Network, ...]
@@ -52,9 +52,9 @@ def is_trusted(context: Context, family: int, options: Options) -> bool:
     return address is not None and _is_proxy(address, options.trusted_proxies)
 
 
-def forwarded_context(peer: Context, head: RequestHead, options: Options) -> Context:
+def forwarded_context(peer: Context, forwarded: Forwarded, options: Options) -> Context:
     """Return what a trusted proxy says about its client."""
-    addresses, schemes = head.forwarded
+    addresses, schemes = forwarded
     remote_ip = None if addresses is None else _client(addresses, options.trusted_proxies)
     scheme = "" if schemes is None else schemes.rpartition(",")[2].strip(" \t").lower()
     return Context(

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from tornado.httputil import RequestStartLine
 
-from app.httpserver.head import Fields, RawHead
+from app.httpserver.head import Fields, Forwarded, RawHead
 from app.httpserver.later import Later
 from app.httpserver.options import Options
 from app.httpserver.refusal import Refusal, bad_request
@@ -86,8 +86,7 @@ class RequestHead:
     takes_whole_answer: bool
     """A whole answer can be sent as it is: with its body, and the connection stays open."""
 
-    forwarded: tuple[str | None, str | None]
-    """X-Forwarded-For and X-Forwarded-Proto, for who believes them."""
+    forwarded: Forwarded
 
     own: str | None
     """The value of the field that is each request's own (`Server`), None where there is none. Heads
@@ -175,6 +174,15 @@ def understand(
         forwarded=(fields.get("x-forwarded-for"), fields.get("x-forwarded-proto")),
         own=fields.get(own_field),
     )
+
+
+def forwarded_of(fields: Fields) -> Forwarded:
+    """Return what proxies have said, of a head that could be read but was refused."""
+    addresses, schemes = (
+        ", ".join(value for name, value in fields if name.lower() == wanted)
+        for wanted in ("x-forwarded-for", "x-forwarded-proto")
+    )
+    return addresses, schemes
 
 
 def _may_be_ready(

@@ -38,6 +38,9 @@ _VERSIONS = {"HTTP/1.0": "HTTP/1.0", **{f"HTTP/1.{minor}": "HTTP/1.1" for minor 
 Fields = tuple[tuple[str, str], ...]
 """Header fields in the order of their arrival: names as they were sent, values without blanks."""
 
+Forwarded = tuple[str | None, str | None]
+"""X-Forwarded-For and X-Forwarded-Proto, for who believes them."""
+
 
 class RawHead(NamedTuple):
     """The head of a request, well formed but not yet understood."""
@@ -72,6 +75,22 @@ class HeadReader:
     def fields(self) -> Fields:
         """The header fields that have been read so far."""
         return tuple(self._fields)
+
+    def fields_behind(self, buffer: bytes | bytearray) -> Fields:
+        """Return the valid fields behind the line that was refused, as far as they have come in.
+
+        They say whose request it was. Nothing else may depend on them: it would on the splitting.
+        """
+        fields = []
+        section = bytes(
+            buffer[self._line_start : self._line_start + self._options.max_fields_bytes]
+        )
+        for line in section.split(b"\n", self._options.max_fields)[:-1]:
+            if line in (b"\r", b""):
+                break
+            if (field := _read_line(line + b"\n")) is not None:
+                fields.append(field)
+        return tuple(fields)
 
     def read(self, buffer: bytes | bytearray) -> tuple[RawHead, int] | None:
         """Return the head and its length in bytes, or None while it is incomplete.
@@ -115,14 +134,13 @@ class HeadReader:
         self._fields_start = end
 
     def _read_field(self, buffer: bytes | bytearray, start: int, end: int) -> None:
-        found = _FIELD.fullmatch(buffer[start:end].decode("latin-1"))
-        if found is None or end - start - 2 > self._field_limit(start):
+        field = _read_line(buffer[start:end])
+        if field is None or end - start - 2 > self._field_limit(start):
             self._check_line(buffer, start, end - 1)
             raise bad_request("A header field is malformed.")
         if len(self._fields) == self._options.max_fields:
             raise _fields_too_large(f"There are more than {len(self._fields)} header fields.")
-        name, value = found.groups()
-        self._fields.append((name, value.rstrip(" \t")))
+        self._fields.append(field)
 
     def _field_limit(self, start: int) -> int:
         left = self._options.max_fields_bytes - (start - self._fields_start)
@@ -153,6 +171,11 @@ class HeadReader:
                 f"A header field has more than {options.max_field_bytes} bytes, "
                 f"or all have more than {options.max_fields_bytes}."
             )
+
+
+def _read_line(line: bytes | bytearray) -> tuple[str, str] | None:
+    found = _FIELD.fullmatch(line.decode("latin-1"))
+    return None if found is None else (found[1], found[2].rstrip(" \t"))
 
 
 def read_whole(head: bytes, options: Options) -> RawHead | None:
@@ -195,5 +218,5 @@ def read_trailer(line: bytes) -> None:
     Raises:
         Refusal: it is malformed (400).
     """
-    if _FIELD.fullmatch(line.decode("latin-1")) is None:
+    if _read_line(line) is None:
         raise bad_request("A trailer field is malformed.")

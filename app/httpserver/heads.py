@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from tornado.httputil import RequestStartLine
 
-from app.httpserver.framing import MayBeReady, RequestHead, understand
+from app.httpserver.framing import MayBeReady, RequestHead, forwarded_of, understand
 from app.httpserver.head import HeadReader, RawHead, read_whole
 from app.httpserver.options import Options
 from app.httpserver.refusal import Refusal
@@ -89,6 +89,7 @@ class Heads:
         except Refusal as refusal:
             refusal.start_line = RequestStartLine(raw.method, raw.target, raw.version)
             refusal.request_fields = raw.fields
+            refusal.forwarded = forwarded_of(raw.fields)
             raise
 
     def _remember(self, head: bytes, understood: RequestHead) -> None:
@@ -131,8 +132,7 @@ class HeadInput:
         try:
             found = self._reader.read(held)
         except Refusal as refusal:
-            refusal.start_line = self._reader.start_line
-            refusal.request_fields = self._reader.fields
+            self.describe(refusal, held)
             raise
         if found is None:
             return None
@@ -141,3 +141,9 @@ class HeadInput:
         del held[:length]
         head = self._heads.understand(raw)
         return head, head.own
+
+    def describe(self, refusal: Refusal, held: bytearray) -> None:
+        """Let the refusal of a head that is not whole say what was asked, as far as it came in."""
+        if self._reader is not None:
+            refusal.start_line = self._reader.start_line
+            refusal.request_fields = (*self._reader.fields, *self._reader.fields_behind(held))

@@ -6,6 +6,7 @@ from app.httpserver.answer import Answer
 from app.httpserver.channel import HEAD, WAIT, Channel
 from app.httpserver.context import Context, forwarded_context
 from app.httpserver.framing import ReadyRequest, RequestHead
+from app.httpserver.head import Forwarded
 from app.httpserver.later import Later
 
 if TYPE_CHECKING:
@@ -77,9 +78,9 @@ class ReadyChannel(Channel):
             return None
         return answer
 
-    def _context_of(self, head: RequestHead) -> Context:
+    def _context_of(self, forwarded: Forwarded) -> Context:
         own = self._context
-        return forwarded_context(own, head, self.server.options) if self._is_trusted else own
+        return forwarded_context(own, forwarded, self.server.options) if self._is_trusted else own
 
     def _answer(self, head: RequestHead, answer: Answer) -> None:
         server = self.server
@@ -99,7 +100,7 @@ class ReadyChannel(Channel):
     def waiting_context(self) -> Context:
         """Where the request came from that waits."""
         own = self._context
-        return self._context_of(self.waiting_head) if self._is_trusted else own
+        return self._context_of(self.waiting_head.forwarded) if self._is_trusted else own
 
     def take_whole_answer(self, data: bytes, deadline: float) -> None:
         """Send all of an answer that was waited for, to a client that goes on.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tornado.httputil import RequestStartLine
 
-    from app.httpserver.head import Fields
+    from app.httpserver.head import Fields, Forwarded
 
 
 class Refusal(Exception):
@@ -17,7 +17,9 @@ class Refusal(Exception):
         reason: one sentence for the client and the log; never a part of what the client sent.
         fields: header fields that this status must carry, such as Allow.
         start_line: what was asked, if as much could be read.
-        request_fields: the request's header fields, as far as they could be read.
+        request_fields: the request's header fields, as far as they could be read and had come in.
+        forwarded: X-Forwarded-For and X-Forwarded-Proto; None in a head that is malformed, of which
+            nobody can tell what a proxy has written.
     """
 
     def __init__(
@@ -29,6 +31,7 @@ class Refusal(Exception):
         self.fields = fields
         self.start_line: RequestStartLine | None = None
         self.request_fields: Fields = ()
+        self.forwarded: Forwarded = (None, None)
 
 
 def bad_request(reason: str) -> Refusal:

@@ -27,6 +27,8 @@ READ = [
     "application/json;",
     "application/json; charset=utf8",
     'APPLICATION/json;charset="UTF8"',
+    "application/json; charset=us-ascii",
+    'application/json; charset="US-ASCII"',
     r'application/json; charset="ut\f-8"',
     "application/json; ; x=1 ;charset=utf-8",
     "application/json; x=1",

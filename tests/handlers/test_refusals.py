@@ -92,6 +92,13 @@ ASKED = b"POST /v1/todos HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: mine\r\n"
         (ASKED + b"Content-Length: x\r\n\r\n", 400),
         (ASKED.replace(b"POST", b"TRACE") + b"\r\n", 405),
         (ASKED.replace(b"POST", b"BREW") + b"\r\n", 501),
+        (ASKED.replace(b"1.1", b"9.9") + b"\r\n", 505),
+        (ASKED.replace(b"POST ", b"POST  ") + b"\r\n", 400),
+        (ASKED.replace(b"Host", b"Host ") + b"\r\n", 400),
+        (ASKED.replace(b"Host", b"X: \x00\r\nHost") + b"\r\n", 400),
+        (ASKED.replace(b"localhost\r\n", b"localhost\n") + b"\r\n", 400),
+        (ASKED.replace(b"Host", b"X: %b\r\nHost" % (b"a" * 9000)) + b"\r\n", 431),
+        (ASKED.replace(b"/v1", b"/" + b"a" * 9000) + b"\r\n", 414),
     ],
 )
 async def test_a_refused_request_keeps_its_id(api, access_lines, sent, status):
@@ -99,6 +106,12 @@ async def test_a_refused_request_keeps_its_id(api, access_lines, sent, status):
     assert (answer.status, answer.headers["X-Request-Id"]) == (status, "mine")
     (line,) = access_lines()
     assert line["request_id"] == "mine"
+
+
+async def test_what_stands_behind_a_refused_head_is_not_its_id(api):
+    head = b"BREW / HTTP/9.9\r\nHost: localhost\r\n\r\n"
+    answer = await api.send(head + ASKED + b"\r\n")
+    assert (answer.status, answer.headers["X-Request-Id"] == "mine") == (505, False)
 
 
 @pytest.mark.parametrize("sent", [b"a b", b"a" * 129, b"mine\r\nX-Request-Id: yours"])

@@ -10,7 +10,7 @@ from bad_input_rows import GOOD, GOOD_RAN, chunked, post
 from echo_application import LARGE_BYTES, Ran
 from visit import Visit
 
-from app.httpserver import Answer, Options, Server
+from app.httpserver import Answer, Options, Refusal, Server
 
 IP = "192.0.2.1"
 HALF = GOOD[:20]
@@ -45,6 +45,16 @@ def test_an_empty_line_before_a_request_starts_the_time_of_its_head(visit: Visit
     visit.send(b"\r\n")
     visit.wait(11.0)
     assert visit.statuses == [408]
+
+
+def test_the_refusal_of_a_late_head_says_what_was_asked(visit: Visit, server: Server):
+    refusals: list[Refusal] = []
+    server._refuse = lambda refusal, _: refusals.append(refusal)
+    visit.send(b"GET /a HTTP/1.1\r\nX-Request-Id: mine\r\nHo")
+    visit.wait(11.0)
+    (refusal,) = refusals
+    assert refusal.start_line == ("GET", "/a", "HTTP/1.1")
+    assert refusal.request_fields == (("X-Request-Id", "mine"),)
 
 
 def test_a_request_that_was_late_does_not_run(visit: Visit, ran: Ran):

@@ -16,7 +16,7 @@ PEER = Context("10.0.0.1", "http")
 
 def claimed(*fields: tuple[str, str]) -> Context:
     raw = RawHead("GET", "/", "HTTP/1.1", (("Host", "a"), *fields))
-    return forwarded_context(PEER, understand(raw, OPTIONS, ()), OPTIONS)
+    return forwarded_context(PEER, understand(raw, OPTIONS, ()).forwarded, OPTIONS)
 
 
 def test_a_context_prints_as_its_address():
