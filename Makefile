@@ -14,6 +14,8 @@ help: ## Show what can be made
 unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_PYTHON PIP_DRY_RUN PIP_NO_DEPS PIP_NO_BUILD_ISOLATION
 unexport PIP_CONSTRAINT PIP_REQUIREMENT PIP_EDITABLE PIP_REQUIRE_HASHES PIP_IGNORE_INSTALLED PIP_REQUIRE_VIRTUALENV
 unexport PYTHONHOME PYTHONPATH
+# With it every process compiles all of the code again, and the tests start more than a thousand.
+unexport PYTHONDONTWRITEBYTECODE
 
 # With pip's own words and bars on a terminal, which may wait for a minute. --no-user goes before a pip.conf.
 PIP_INSTALL = if [ -t 1 ]; then quiet=; else quiet=--quiet; fi; $(BIN)/pip install $$quiet \
