@@ -29,13 +29,12 @@ import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
-from uuid import uuid4
 
 import hypothesis
 import pytest
 from api import Api
 from clock import Clock
-from pymongo import MongoClient
+from own_database import own_database
 from tornado.ioloop import IOLoop
 from tornado.testing import bind_unused_port
 
@@ -86,14 +85,8 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer
 
 @pytest.fixture
 def mongo_uri(servers: EmbeddedServers) -> Iterator[str]:
-    name = f"test_{uuid4().hex}"
-    uri = servers.mongo_uri.replace("/todo?", f"/{name}?")
-    yield uri
-    with MongoClient(uri) as client:
-        # One by one: mongod thinks for a tenth of a second about a database with something in it.
-        for collection in client[name].list_collection_names():
-            client[name].drop_collection(collection)
-        client.drop_database(name)
+    with own_database(servers.mongo_uri) as uri:
+        yield uri
 
 
 @pytest.fixture

@@ -5,25 +5,23 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from own_database import own_database
 from processes import processes_in
 from pymongo import MongoClient
 from service import DEADLINE_SECONDS, ROOT, Service, environment, run
 
+from app.embedded import EmbeddedServers
+
 NO_REDIS = "--redis-url=none"
-MANY = 3000
+SOME, MANY = 40, 3000
 BOTH = pytest.mark.parametrize("command", ["export", "statistics"])
-
-
-def todos_of(service: Service) -> list[dict[str, Any]]:
-    items: list[dict[str, Any]] = service.call("GET", "/v1/todos?limit=100").json()["items"]
-    return items
 
 
 def run_into(output: int, *arguments: str, shell: str = 'exec "$@"') -> tuple[int, list[str]]:
@@ -40,35 +38,63 @@ def run_into(output: int, *arguments: str, shell: str = 'exec "$@"') -> tuple[in
     return ended.returncode, ended.stderr.splitlines()
 
 
+@contextmanager
+def seeded(servers: EmbeddedServers, count: int) -> Iterator[str]:
+    """Give the address of a database with so many todos."""
+    with own_database(servers.mongo_uri) as uri:
+        run("seed", f"--count={count}", f"--mongo-uri={uri}", NO_REDIS, is_traced=False)
+        yield uri
+
+
+@pytest.fixture(scope="module")
+def some_todos(servers: EmbeddedServers) -> Iterator[str]:
+    with seeded(servers, SOME) as uri:
+        yield uri
+
+
+@pytest.fixture(scope="module")
+def many_todos(servers: EmbeddedServers) -> Iterator[str]:
+    with seeded(servers, MANY) as uri:
+        yield uri
+
+
+@pytest.fixture(scope="module")
+def shown(some_todos: str) -> list[dict[str, Any]]:
+    """Return what the API shows of some todos."""
+    service = Service("--port=0", f"--mongo-uri={some_todos}", NO_REDIS, is_traced=False)
+    try:
+        service.wait_for_banner()
+        items: list[dict[str, Any]] = service.call("GET", "/v1/todos?limit=100").json()["items"]
+    finally:
+        service.kill()
+    return items
+
+
 def test_what_is_exported_is_what_the_api_shows(
-    mongo_uri: str, start: Callable[..., Service]
+    some_todos: str, shown: list[dict[str, Any]]
 ) -> None:
-    run("seed", "--count=40", f"--mongo-uri={mongo_uri}", NO_REDIS)
-    shown = todos_of(start("--mongo-uri", mongo_uri, NO_REDIS))
-    ended = run("export", f"--mongo-uri={mongo_uri}")
+    ended = run("export", f"--mongo-uri={some_todos}")
     assert ended.process.returncode == 0
     assert [json.loads(line) for line in ended.output] == shown
     (summary,) = ended.log
-    assert summary.startswith("exported 40 todos in ")
-    assert summary.endswith(f" from {mongo_uri}")
+    assert summary.startswith(f"exported {SOME} todos in ")
+    assert summary.endswith(f" from {some_todos}")
 
 
 def test_the_statistics_are_of_what_the_api_shows(
-    mongo_uri: str, start: Callable[..., Service]
+    some_todos: str, shown: list[dict[str, Any]]
 ) -> None:
-    run("seed", "--count=40", f"--mongo-uri={mongo_uri}", NO_REDIS)
-    shown = todos_of(start("--mongo-uri", mongo_uri, NO_REDIS))
-    ended = run("statistics", f"--mongo-uri={mongo_uri}")
+    ended = run("statistics", f"--mongo-uri={some_todos}")
     assert ended.process.returncode == 0
     finished = sum(todo["is_finished"] for todo in shown)
     assert json.loads("\n".join(ended.output)) == {
-        "total": 40,
-        "open": 40 - finished,
+        "total": SOME,
+        "open": SOME - finished,
         "finished": finished,
         "oldest_created_at": shown[-1]["created_at"],
         "newest_created_at": shown[0]["created_at"],
     }
-    assert ended.log == [f"counted in {mongo_uri}"]
+    assert ended.log == [f"counted in {some_todos}"]
 
 
 def test_of_no_todos_nothing_is_exported(mongo_uri: str) -> None:
@@ -91,7 +117,7 @@ def test_without_todos_the_statistics_name_no_times(mongo_uri: str) -> None:
 def test_what_a_data_directory_holds_is_exported_and_no_servers_are_left_behind(
     data_dir: Path,
 ) -> None:
-    run("seed", "--count=3", f"--data-dir={data_dir}", NO_REDIS)
+    run("seed", "--count=3", f"--data-dir={data_dir}", NO_REDIS, is_traced=False)
     ended = run("export", f"--data-dir={data_dir}")
     assert (ended.process.returncode, len(ended.output)) == (0, 3)
     assert ended.log[-1].endswith(f" from {data_dir}")
@@ -135,10 +161,9 @@ def test_a_mongodb_that_is_away_ends_the_command_with_one_sentence_that_says_why
 
 
 @BOTH
-def test_a_full_disk_ends_the_command_with_one_sentence(command: str, mongo_uri: str) -> None:
-    run("seed", "--count=1", f"--mongo-uri={mongo_uri}", NO_REDIS)
+def test_a_full_disk_ends_the_command_with_one_sentence(command: str, some_todos: str) -> None:
     with Path("/dev/full").open("wb") as full:
-        told = run_into(full.fileno(), command, f"--mongo-uri={mongo_uri}")
+        told = run_into(full.fileno(), command, f"--mongo-uri={some_todos}")
     assert told == (1, ["run.py: standard output: No space left on device"])
 
 
@@ -154,12 +179,11 @@ def test_a_closed_standard_output_ends_the_command_with_one_sentence(
 
 @BOTH
 def test_a_reader_that_has_left_ends_the_command_without_a_word(
-    command: str, mongo_uri: str
+    command: str, some_todos: str
 ) -> None:
-    run("seed", "--count=1", f"--mongo-uri={mongo_uri}", NO_REDIS)
     reading, writing = os.pipe()
     os.close(reading)
-    told = run_into(writing, command, f"--mongo-uri={mongo_uri}")
+    told = run_into(writing, command, f"--mongo-uri={some_todos}")
     os.close(writing)
     assert told == (1, [])
 
@@ -167,7 +191,6 @@ def test_a_reader_that_has_left_ends_the_command_without_a_word(
 @contextmanager
 def blocked_export(mongo_uri: str) -> Iterator[subprocess.Popen[bytes]]:
     """Give an export in the middle of a write, which its reader has begun to read."""
-    run("seed", f"--count={MANY}", f"--mongo-uri={mongo_uri}", NO_REDIS)
     with subprocess.Popen(
         [sys.executable, "run.py", "export", f"--mongo-uri={mongo_uri}"],
         cwd=ROOT,
@@ -183,16 +206,16 @@ def blocked_export(mongo_uri: str) -> Iterator[subprocess.Popen[bytes]]:
             exporting.kill()
 
 
-def test_ctrl_c_ends_an_export_even_while_its_reader_pauses(mongo_uri: str) -> None:
-    with blocked_export(mongo_uri) as exporting:
+def test_ctrl_c_ends_an_export_even_while_its_reader_pauses(many_todos: str) -> None:
+    with blocked_export(many_todos) as exporting:
         exporting.send_signal(signal.SIGINT)
         assert exporting.wait(DEADLINE_SECONDS) == 130
         assert exporting.stderr is not None
         assert exporting.stderr.read() == b""
 
 
-def test_an_export_that_is_stopped_and_goes_on_loses_nothing(mongo_uri: str) -> None:
-    with blocked_export(mongo_uri) as exporting:
+def test_an_export_that_is_stopped_and_goes_on_loses_nothing(many_todos: str) -> None:
+    with blocked_export(many_todos) as exporting:
         exporting.send_signal(signal.SIGSTOP)
         os.waitpid(exporting.pid, os.WUNTRACED)
         exporting.send_signal(signal.SIGCONT)

@@ -11,6 +11,7 @@ from processes import named, processes_in
 from service import Service, run
 
 from app import __version__
+from app.cli import main
 from app.embedded import room
 
 Start = Callable[..., Service]
@@ -223,12 +224,13 @@ WRONG_NUMBERS = {
     ("arguments", "sentence"), WRONG_NUMBERS.items(), ids=lambda text: text[:40]
 )
 def test_a_wrong_number_of_a_command_is_one_sentence_with_exit_code_2(
-    arguments: str, sentence: str
+    arguments: str, sentence: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ended = run(*arguments.split())
-    assert ended.process.returncode == 2
-    assert ended.output == []
-    (line,) = ended.log
+    # In this process: how exit codes leave one is the same as above.
+    assert main(arguments.split()) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    (line,) = told.err.splitlines()
     assert sentence in line
 
 

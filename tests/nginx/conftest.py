@@ -12,12 +12,11 @@ fronted       one in front of ``upstream``, with one worker
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from nginx.front import Front
 from nginx.upstream import Respond, Upstream
-from pymongo import MongoClient
+from own_database import own_database
 from service import Service
 
 from app.embedded import EmbeddedServers
@@ -29,19 +28,17 @@ ONE_WORKER: Edits = {"nginx.conf": {"worker_processes auto;": "worker_processes 
 
 @pytest.fixture(scope="session")
 def services(servers: EmbeddedServers) -> Iterator[list[Service]]:
-    name = f"test_{uuid4().hex}"
-    uri = servers.mongo_uri.replace("/todo?", f"/{name}?")
-    flags = ("--port=0", *NODE, f"--mongo-uri={uri}")
-    started = [Service(*flags, f"--redis-url={servers.redis_url}") for _ in range(2)]
-    try:
-        for service in started:
-            service.wait_for_banner()
-        yield started
-    finally:
-        for service in started:
-            service.kill()
-        with MongoClient(uri) as client:
-            client.drop_database(name)
+    with own_database(servers.mongo_uri) as uri:
+        flags = ("--port=0", *NODE, f"--mongo-uri={uri}", f"--redis-url={servers.redis_url}")
+        # Killed in the end, so that they would measure no coverage.
+        started = [Service(*flags, is_traced=False) for _ in range(2)]
+        try:
+            for service in started:
+                service.wait_for_banner()
+            yield started
+        finally:
+            for service in started:
+                service.kill()
     logs = [line for service in started for line in service.log]
     assert not any("Traceback" in line for line in logs), logs
 
