@@ -7,14 +7,17 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from random import sample
 from typing import IO
+from urllib.request import urlopen
 
+from node_faults import hits, wait_for
 from redis import Redis
 from redis.exceptions import RedisError
-from service import ROOT, environment
+from service import ROOT, untraced_environment
 
 from app.embedded import join_servers
 from app.embedded.binaries import REDIS_SERVER, find_binary
@@ -91,11 +94,10 @@ class Program:
 
     def _open(self, log: IO[bytes]) -> "subprocess.Popen[bytes]":
         # Killed processes measure no coverage; those that live would only be slower.
-        variables = {k: v for k, v in environment().items() if not k.startswith("COVERAGE")}
         return subprocess.Popen(
             self.command(),
             cwd=ROOT,
-            env=variables,
+            env=untraced_environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=log,
@@ -191,6 +193,16 @@ class Stack:
         """Return when every process answers."""
         for program in (self.redis, *self.services):
             program.wait()
+
+    def wait_until_caches_are_used(self) -> None:
+        """Ask until all processes answer from their caches: some seconds where Redis is new."""
+        for port in self.ports:
+            wait_for(partial(_has_hit, port), f"{port} answers from its cache")
+
+
+def _has_hit(port: int) -> bool:
+    urlopen(f"http://127.0.0.1:{port}/todo", timeout=_START_SECONDS).close()
+    return hits(port) > 0
 
 
 def _free_ports(count: int) -> list[int]:
