@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from service import ROOT, environment
+from service import ROOT, environment, untraced_environment
 
 from app.node.layout import NodeError
 from app.node.ports import require_free
@@ -49,8 +49,15 @@ class Node:
             *(self.first_port, self.first_mongo_port),
         )
 
-    def up(self, *flags: str, check: bool = True) -> "Finished":
-        """Start it."""
+    def up(self, *flags: str, check: bool = True, is_traced: bool = False) -> "Finished":
+        """Start it.
+
+        Args:
+            flags: more of them.
+            check: it must succeed.
+            is_traced: coverage is measured, also of all that the node runs: of what it serves other
+                tests do that, and it would do half as much.
+        """
         return self.run(
             "up",
             *flags,
@@ -61,14 +68,17 @@ class Node:
             f"--first-port={self.first_port}",
             f"--first-mongo-port={self.first_mongo_port}",
             check=check,
+            is_traced=is_traced,
         )
 
-    def run(self, command: str, *arguments: str, check: bool = True) -> "Finished":
+    def run(
+        self, command: str, *arguments: str, check: bool = True, is_traced: bool = True
+    ) -> "Finished":
         """Run a command on it, which must succeed unless ``check`` is False."""
         finished = subprocess.run(
             [*self.program, command, f"--node={self.folder}", *arguments],
             cwd=ROOT,
-            env=environment(),
+            env=environment() if is_traced else untraced_environment(),
             capture_output=True,
             text=True,
             timeout=DEADLINE_SECONDS,

@@ -24,7 +24,7 @@ def node() -> Iterator[Node]:
         yield node
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_node() -> Callable[..., AbstractContextManager[Node]]:
     return _running
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import psutil
 import pytest
-from http_serving import until
 from node_faults import Patient, wait_for
 from nodes import Node
 from processes import processes_in
@@ -151,14 +150,16 @@ async def test_a_member_that_cannot_start_is_started_again_until_it_can(node: No
         return len(pids) >= 4
 
     with without_data(node, port):
-        await until(has_been_started_often)
+        wait_for(has_been_started_often, "it is started again and again")
     assert states <= {"RUNNING", "EXITED", "STARTING"}
 
 
 async def test_status_tells_a_member_that_dies_again_and_again_from_the_others(node: Node) -> None:
     port, *others = ports_of(node)
     with without_data(node, port):
-        await until(lambda: set(roles(others).values()) == {"primary", "secondary"})
+        wait_for(
+            lambda: set(roles(others).values()) == {"primary", "secondary"}, "the others are well"
+        )
         assert node.run("status", check=False).returncode == 1
         told = words(node)
     assert told[f"mongod-{port}"] == "NOT READY"
@@ -194,7 +195,7 @@ async def test_up_gives_a_member_that_cannot_start_up_soon_and_says_what_it_logg
     port = ports_of(node)[1]
     node.run("down")
     with unusable(node.folder / f"mongo-{port}/mongod.lock"):
-        finished = node.up(check=False)
+        finished = node.up(check=False, is_traced=True)
         assert processes_in(node.folder) == []
     assert finished.returncode == 1
     assert (

@@ -141,6 +141,6 @@ def test_what_was_stored_is_there_after_down_and_up(node: Node) -> None:
     made = certificate.read_bytes()
     node.run("down")
     assert processes_in(node.folder) == []
-    node.up()
+    node.up(is_traced=True)
     assert certificate.read_bytes() == made
     assert read(node, todo_id) == "survive"

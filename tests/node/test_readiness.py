@@ -10,6 +10,7 @@ import pytest
 import redis
 from http_serving import until
 from node_events import restart
+from node_faults import wait_for
 from nodes import Node
 from steady_load import SteadyLoad
 
@@ -132,7 +133,7 @@ def _configure(supervisor: Supervisor, name: str, change: Callable[[], object]) 
 async def test_a_process_without_its_database_costs_no_request(node: Node) -> None:
     log = Layout(node.folder).log / f"todo-{node.ports[1]}.log"
     logged = log.stat().st_size
-    await until(lambda: b"MongoDB does not answer" in log.read_bytes()[logged:])
+    wait_for(lambda: b"MongoDB does not answer" in log.read_bytes()[logged:], "it looks in vain")
     load = SteadyLoad(node.port, per_second=PER_SECOND)
     async with load.running() as tally:
         await until(lambda: tally.by_status.total() > 100)

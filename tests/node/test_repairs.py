@@ -7,18 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from http_serving import until
+from node_faults import wait_for
 from nodes import Node
 from processes import processes_in
-from service import environment
+from service import untraced_environment
 
 from app.node.creation import Plan, environment_of_programs, lay_out
 from app.node.layout import Layout
 from app.node.nginx import Ports
 from app.node.rolling import is_ready
 from app.node.supervisor import Supervisor
-
-pytestmark = pytest.mark.gen_test
 
 BROKEN = "nonsense\n"
 """Which none of the programs understands."""
@@ -57,7 +55,7 @@ def layout(tmp_path: Path, mongo_uri: str) -> Iterator[Layout]:
         file.write_text(file.read_text() + BROKEN)
     supervisord = subprocess.Popen(
         [sys.executable, "-c", HURRIED, "--nodaemon", "-c", str(layout.supervisord)],
-        env=environment_of_programs(environment(), plan),
+        env=environment_of_programs(untraced_environment(), plan),
         stdout=subprocess.DEVNULL,
     )
     try:
@@ -77,10 +75,10 @@ def configurations(layout: Layout) -> list[Path]:
     return [layout.settings, layout.conf / "redis.conf", layout.conf / "nginx/nginx.conf"]
 
 
-async def test_every_program_runs_again_once_its_configuration_is_repaired(layout: Layout) -> None:
+def test_every_program_runs_again_once_its_configuration_is_repaired(layout: Layout) -> None:
     # What may be broken of a member of MongoDB: test_members.py.
     supervisor = Supervisor(layout.socket)
-    await until(lambda: supervisor.is_running)
+    wait_for(lambda: supervisor.is_running, "supervisord answers")
     names = [process.name for process in supervisor.processes()]
     log = layout.log / "supervisord.log"
 
@@ -89,9 +87,11 @@ async def test_every_program_runs_again_once_its_configuration_is_repaired(layou
         told = log.read_text()
         return all(told.count(f"spawned: '{name}'") >= MANY_STARTS for name in names)
 
-    await until(tried_often)
+    wait_for(tried_often, "all were tried often")
     for file in configurations(layout):
         file.write_text(file.read_text().removesuffix(BROKEN))
-    await until(lambda: {process.state for process in supervisor.processes()} == {"RUNNING"})
-    await until(lambda: is_ready(layout.ports[0]))
+    wait_for(
+        lambda: {process.state for process in supervisor.processes()} == {"RUNNING"}, "all run"
+    )
+    wait_for(lambda: is_ready(layout.ports[0]), "the service is ready")
     assert len(names) == 3

@@ -35,7 +35,7 @@ def settings(node: Node) -> Path:
 
 
 async def test_no_request_fails_while_all_processes_are_restarted(node: Node) -> None:
-    tally = await under_load(node, restart, restart)
+    tally = await under_load(node, restart)
     assert tally.failures == []
     assert tally.sent > 100
 

@@ -12,13 +12,15 @@ from pathlib import Path
 
 import psutil
 import pytest
-from http_serving import until
 from node_events import restart
-from node_faults import Patient
+from node_faults import Patient, wait_for
 from nodes import Node
+from own_database import own_database
 from processes import processes_in
 from service import ROOT, environment
 
+from app.cli import main
+from app.embedded import EmbeddedServers
 from app.node.creation import Plan, environment_of_programs
 from app.node.layout import Layout
 from app.node.nginx import Ports
@@ -28,6 +30,19 @@ from app.node.supervisor import Supervisor
 pytestmark = pytest.mark.gen_test
 
 MakeNode = Callable[..., AbstractContextManager[Node]]
+
+
+@pytest.fixture(scope="module")
+def elsewhere(servers: EmbeddedServers) -> Iterator[tuple[str, ...]]:
+    """Flags of a node whose MongoDB and Redis are elsewhere."""
+    with own_database(servers.mongo_uri) as uri:
+        yield f"--mongo-uri={uri}", f"--redis-url={servers.redis_url}"
+
+
+@pytest.fixture(scope="module")
+def small_node(make_node: MakeNode, elsewhere: tuple[str, ...]) -> Iterator[Node]:
+    with make_node(*elsewhere) as node:
+        yield node
 
 
 def supervisor_of(node: Node) -> Supervisor:
@@ -82,8 +97,8 @@ async def test_nginx_comes_back_when_its_master_is_killed_and_its_workers_go_on(
     master = psutil.Process(supervisor.process("nginx").pid)
     workers = master.children()
     master.kill()
-    await until(lambda: supervisor.process("nginx").pid not in (0, master.pid))
-    await until(lambda: supervisor.process("nginx").state == "RUNNING")
+    wait_for(lambda: supervisor.process("nginx").pid not in (0, master.pid), "nginx is started")
+    wait_for(lambda: supervisor.process("nginx").state == "RUNNING", "nginx runs")
     assert {worker.pid for worker in workers}.isdisjoint(Layout(node.folder).pids())
     assert answers(node)
 
@@ -95,23 +110,21 @@ async def test_a_server_that_is_killed_comes_back(node: Node, name: str) -> None
     killed = psutil.Process(supervisor.process(program).pid)
     killed.kill()
     killed.wait(5)
-    await until(lambda: supervisor.process(program).state == "RUNNING")
-    await until(lambda: answers(node))
+    wait_for(lambda: supervisor.process(program).state == "RUNNING", f"{program} runs")
+    wait_for(lambda: answers(node), "the node answers")
     Patient(node).wait_until_well()
 
 
-async def test_what_a_killed_supervisord_leaves_is_ended_by_down(
-    make_node: MakeNode, mongo_uri: str, redis_url: str
-) -> None:
-    with make_node(f"--mongo-uri={mongo_uri}", f"--redis-url={redis_url}") as node:
-        supervisord = psutil.Process(int((Layout(node.folder).run / "supervisord.pid").read_text()))
-        supervisord.kill()
-        supervisord.wait(5)
-        finished = node.run("up", check=False)
-        assert finished.returncode == 1
-        assert "run.py down ends" in finished.stderr
-        node.run("down")
-        assert processes_in(node.folder) == []
+async def test_what_a_killed_supervisord_leaves_is_ended_by_down(small_node: Node) -> None:
+    pid_file = Layout(small_node.folder).run / "supervisord.pid"
+    supervisord = psutil.Process(int(pid_file.read_text()))
+    supervisord.kill()
+    supervisord.wait(5)
+    finished = small_node.run("up", check=False)
+    assert finished.returncode == 1
+    assert "run.py down ends" in finished.stderr
+    small_node.run("down")
+    assert processes_in(small_node.folder) == []
 
 
 # --- Restarts and changes of the number that cannot be
@@ -124,7 +137,7 @@ async def test_a_process_that_ends_soon_after_it_was_ready_stops_the_restart(nod
     untouched = supervisor.process(second).pid
 
     async def kill_when_ready() -> None:
-        await until(lambda: is_ready(node.ports[0]))
+        await asyncio.to_thread(wait_for, lambda: is_ready(node.ports[0]), "it is ready")
         psutil.Process(supervisor.process(first).pid).kill()
 
     # However long it takes to be ready, it ends soon after it, and stays ended.
@@ -135,7 +148,7 @@ async def test_a_process_that_ends_soon_after_it_was_ready_stops_the_restart(nod
     assert finished.returncode == 1
     assert f"{node.ports[0]} does not come up" in finished.stderr
     assert supervisor.process(second).pid == untouched
-    await until(lambda: is_ready(node.ports[0]))
+    wait_for(lambda: is_ready(node.ports[0]), "it is ready")
 
 
 async def test_a_restart_that_is_interrupted_leaves_no_process_stopped(node: Node) -> None:
@@ -150,11 +163,11 @@ async def test_a_restart_that_is_interrupted_leaves_no_process_stopped(node: Nod
     )
     assert restarting.stdout is not None
     assert b"restarting" in await restarting.stdout.readline()
-    await until(lambda: not is_ready(node.ports[0]))  # It has been told to end.
+    wait_for(lambda: not is_ready(node.ports[0]), "it has been told to end")
     restarting.send_signal(signal.SIGINT)
     assert await restarting.wait() == 130
-    await until(lambda: supervisor.process(name).pid not in (0, before))
-    await until(lambda: supervisor.process(name).state == "RUNNING")
+    wait_for(lambda: supervisor.process(name).pid not in (0, before), f"{name} is started again")
+    wait_for(lambda: supervisor.process(name).state == "RUNNING", f"{name} runs")
 
 
 async def test_one_command_at_a_time(node: Node) -> None:
@@ -215,20 +228,19 @@ async def test_status_does_not_take_another_programs_answer_for_a_process(node: 
     ],
 )
 async def test_ports_that_cannot_be_are_named(
-    tmp_path: Path, flags: list[str], sentence: str
+    tmp_path: Path, flags: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    finished = Node(tmp_path / "n", *(0,) * 5).run("up", *flags, check=False)
-    assert (finished.returncode, sentence in finished.stderr) == (1, True), finished.stderr
+    assert main(["up", f"--node={tmp_path / 'n'}", *flags]) == 1
+    assert sentence in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("address", ["none", "embedded", ""])
 async def test_processes_that_would_not_share_their_servers_are_refused(
-    tmp_path: Path, address: str
+    tmp_path: Path, address: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for flag in ("--redis-url", "--mongo-uri"):
-        finished = Node(tmp_path, *(0,) * 5).run("up", f"{flag}={address}", check=False)
-        assert finished.returncode == 2
-        assert "that all processes share" in finished.stderr
+        assert main(["up", f"--node={tmp_path}", f"{flag}={address}"]) == 2
+        assert "that all processes share" in capsys.readouterr().err
 
 
 async def test_settings_of_the_environment_do_not_reach_the_processes() -> None:
@@ -259,15 +271,12 @@ async def test_a_configuration_that_somebody_else_wrote_is_left_alone(tmp_path: 
 
 
 async def test_nothing_goes_on_running_where_up_has_failed(
-    make_node: MakeNode, mongo_uri: str, redis_url: str
+    small_node: Node, elsewhere: tuple[str, ...]
 ) -> None:
-    flags = (f"--mongo-uri={mongo_uri}", f"--redis-url={redis_url}")
-    with make_node(*flags) as node:
-        node.run("down")
-        # A port that is taken by the time that nginx wants it.
-        certificate = Layout(node.folder).conf / "nginx/certificate.pem"
-        certificate.write_text("broken")
-        finished = node.up(*flags, check=False)
-        assert finished.returncode == 1
-        assert "nginx does not come up" in finished.stderr
-        assert processes_in(node.folder) == []
+    small_node.run("down", check=False)
+    certificate = Layout(small_node.folder).conf / "nginx/certificate.pem"
+    certificate.write_text("broken")
+    finished = small_node.up(*elsewhere, check=False, is_traced=True)
+    assert finished.returncode == 1
+    assert "nginx does not come up" in finished.stderr
+    assert processes_in(small_node.folder) == []
