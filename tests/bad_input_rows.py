@@ -21,6 +21,7 @@ class Row:
         is_closed: the server must close the connection after the last answer.
         then_eof: the client closes its side after the input.
         most_continues: how many 100 (Continue) there may be before the answer.
+        good_bytes: of a good request in front of the input.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Row:
     is_closed: bool = False
     then_eof: bool = False
     most_continues: int = 0
+    good_bytes: int = 0
 
 
 def refused(name: str, data: bytes, *statuses: int) -> Row:

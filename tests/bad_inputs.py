@@ -13,7 +13,7 @@ from http import HTTPStatus
 import bad_bodies
 import bad_heads
 import odd_requests
-from bad_input_rows import GOOD, GOOD_RAN, Row
+from bad_input_rows import GOOD, GOOD_RAN, SMUGGLED, Row
 from echo_application import Ran
 from raw_http import RawAnswer, read_answers, send
 from recording_transport import RecordingTransport
@@ -32,6 +32,12 @@ _LONG_BYTES = 5000
 _LONG_STEP = 9
 _VERY_LAST = 4
 """Of long inputs every ninth of these points, and those about the last line end."""
+
+_AFTER_GOOD_STEP = 8
+"""Behind a good request every eighth point: by itself the input is cut at all of them."""
+
+_SMUGGLED_STEP = 5
+"""Every fifth point of what comes behind a refused input, and all of its first and last."""
 
 _PAUSED_BYTES = 400
 _MOST_SINGLE_BYTES = 30_000
@@ -63,11 +69,17 @@ def after_a_good_request(row: Row) -> Row:
         is_closed=row.is_closed,
         then_eof=row.then_eof,
         most_continues=row.most_continues,
+        good_bytes=len(GOOD),
     )
 
 
-def splits(data: bytes) -> Iterator[list[bytes]]:
-    """Yield the data whole, cut in two at each of many points, and byte by byte."""
+def splits(data: bytes, good_bytes: int = 0) -> Iterator[list[bytes]]:
+    """Yield the data whole, cut in two at each of many points, and byte by byte.
+
+    Args:
+        data: what is split.
+        good_bytes: of a good request in front of it.
+    """
     yield [data]
     size = len(data)
     step = 1 if size < _LONG_BYTES else _LONG_STEP
@@ -75,6 +87,12 @@ def splits(data: bytes) -> Iterator[list[bytes]]:
     points.update(range(size - _VERY_LAST, size))
     for limit in _LIMITS:
         points.update(range(limit - 3, limit + _AROUND, step))
+    if data.endswith(SMUGGLED):
+        behind = range(size - len(SMUGGLED) + _VERY_LAST, size - _VERY_LAST)
+        points -= {*behind} - {*behind[::_SMUGGLED_STEP]}
+    if good_bytes:
+        behind = range(good_bytes + _VERY_LAST, size - _VERY_LAST)
+        points -= {*behind} - {*behind[::_AFTER_GOOD_STEP]}
     for point in sorted(points):
         if 0 < point < size:
             yield [data[:point], data[point:]]
@@ -92,7 +110,7 @@ async def outcomes(server: Server, ran: Ran, row: Row, *, thoroughly: bool = Tru
         row: what is sent.
         thoroughly: cut in two at many points too, not only whole and byte by byte.
     """
-    inputs = list(splits(row.data))
+    inputs = list(splits(row.data, row.good_bytes))
     if not thoroughly:
         inputs = [inputs[0], inputs[-1]]
     clients = [RecordingTransport(server, ip=f"192.0.2.{number}") for number in range(len(inputs))]

@@ -8,7 +8,7 @@ line says whether Python is optimised.
 import asyncio
 import sys
 
-from bad_inputs import ROWS, after_a_good_request, faults, outcomes
+from bad_inputs import ROWS, faults, outcomes
 from echo_application import Ran, make_echo_application
 
 from app.httpserver import Server
@@ -20,8 +20,7 @@ async def check() -> list[str]:
     server = Server(make_echo_application(ran))
     found = []
     for row in ROWS:
-        for variant in (row, after_a_good_request(row)):
-            found += faults(variant, await outcomes(server, ran, variant, thoroughly=False))
+        found += faults(row, await outcomes(server, ran, row, thoroughly=False))
     return found
 
 

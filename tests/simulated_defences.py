@@ -178,25 +178,27 @@ _IN_TIME = Kind("in time", process_faults=())
 
 DEFENCES = (
     Defence("a write is marked before it begins", Build(writer=UnmarkedWriter)),
-    Defence("a write that cannot be marked is not begun", Build(writer=OptionalMarks), _CUTS),
-    Defence("a mark ends the stamp", Build(server=MarkKeepsStamp)),
-    Defence("each writer has a mark of its own", Build(server=OneFlag), seed=1550),
     Defence(
-        "a mark lasts longer than its write", Build(mark_seconds=OPERATION_SECONDS / 4), seed=1130
+        "a write that cannot be marked is not begun", Build(writer=OptionalMarks), _CUTS, seed=250
+    ),
+    Defence("a mark ends the stamp", Build(server=MarkKeepsStamp)),
+    Defence("each writer has a mark of its own", Build(server=OneFlag), seed=1710),
+    Defence(
+        "a mark lasts longer than its write", Build(mark_seconds=OPERATION_SECONDS / 4), seed=1230
     ),
     Defence(
         *("MongoDB does no write after its deadline", Build(), LATE_STRICT),
         seed=7400,
         with_it=_IN_TIME,
     ),
-    Defence("marks are not evicted", Build(server=EvictableMarks), _EVICTIONS),
+    Defence("marks are not evicted", Build(server=EvictableMarks), _EVICTIONS, seed=140),
     Defence(
         "the mark of a write that may yet happen stays",
         Build(announced=ended_in_any_case),
         seed=8270,
     ),
     Defence("a write is durable before it is acknowledged", Build(mongo=EarlyAnswers)),
-    Defence("a write's end is told before it is acknowledged", _NEVER_DONE, LATE),
+    Defence("a write's end is told before it is acknowledged", _NEVER_DONE, LATE, seed=1040),
     Defence("... and with it the write's time", _NEVER_DONE, DEPOSED),
     Defence(
         "a write's end ends a stamp younger than its mark",
@@ -208,9 +210,11 @@ DEFENCES = (
     Defence("a proof is asked for after the read began", Build(stamps=SharedProofs), seed=310),
     Defence("... and nobody joins those who asked before it", Build(stamps=LateClosing), seed=1110),
     Defence("... who are asked for with the next", Build(stamps=ForgottenAskers)),
-    Defence("what is read is kept under the stamp before it", Build(reads=StampAfterwards)),
-    Defence("who joins a fill has proved the same stamp", Build(reads=AnyFlight)),
-    Defence("who has no stamp joins the next load", Build(reads=AnyLoad), seed=570),
+    Defence(
+        "what is read is kept under the stamp before it", Build(reads=StampAfterwards), seed=40
+    ),
+    Defence("who joins a fill has proved the same stamp", Build(reads=AnyFlight), seed=310),
+    Defence("who has no stamp joins the next load", Build(reads=AnyLoad), seed=1210),
     Defence("a stamp never comes back", Build(server=CountedStamps), _EVICTIONS),
     Defence(
         "a new Redis gives no stamps at first", Build(server=NoQuarantine), _LOST_DATA, seed=3260
@@ -225,7 +229,7 @@ DEFENCES = (
         "what a restarted Redis has loaded is not ours", Build(server=NoRunId), _RESTARTS, seed=1710
     ),
     Defence("a read is as new as the last write", Build(operation_time=NoFloor), DEPOSED),
-    Defence("... of any process", Build(server=UntoldTime), DEPOSED),
+    Defence("... of any process", Build(server=UntoldTime), DEPOSED, seed=460),
     Defence(
         "... which comes with every stamp, and with every claim",
         Build(stamps=UntoldStamps, bodies=HurriedBodies),

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from bad_input_rows import GOOD, Row
+from bad_input_rows import GOOD, Row, refused
 from bad_inputs import ROWS, after_a_good_request, faults, outcome_over_a_socket, outcomes, splits
 from echo_application import Ran
 from visit import Run
@@ -54,11 +54,14 @@ def test_only_refused_rows_are_counted_as_refused(run: Run, server: Server, ran:
 
 @in_memory
 def test_a_refusal_logs_nothing(
-    run: Run, server: Server, ran: Ran, caplog: pytest.LogCaptureFixture
+    run: Run, port: int, server: Server, ran: Ran, caplog: pytest.LogCaptureFixture
 ):
+    async def send_all() -> None:
+        for row in ROWS:
+            await outcome_over_a_socket(port, ran, row)
+
     caplog.set_level(logging.DEBUG)
-    for row in ROWS:
-        run(outcomes(server, ran, row, thoroughly=False))
+    run(send_all())
     assert {400, 405, 413, 414, 417, 431, 501, 505} <= set(server.statistics.refused)
     assert not caplog.records
 
@@ -95,3 +98,19 @@ def test_a_short_input_is_split_at_every_point():
         *([4], [1, 3], [2, 2], [3, 1]),
         [1, 1, 1, 1],
     ]
+
+
+def test_a_good_request_in_front_and_the_ends_of_what_is_behind_it_are_split_at_every_point():
+    row = after_a_good_request(Row("many", b"x" * 100, ()))
+    first, size = len(GOOD), len(row.data)
+    points = {len(pieces[0]) for pieces in splits(row.data, row.good_bytes)}
+    assert {*range(1, first + 4), *range(size - 4, size)} <= points
+    assert len({point for point in points if first + 4 <= point < size - 4}) == 12
+
+
+def test_what_is_smuggled_behind_an_input_is_split_at_both_ends():
+    row = refused("many", GOOD)
+    size = len(row.data)
+    points = {len(pieces[0]) for pieces in splits(row.data)}
+    assert {*range(1, len(GOOD) + 4), *range(size - 4, size)} <= points
+    assert len(points) < size
