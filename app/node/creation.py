@@ -21,7 +21,7 @@ from app.node.layout import Layout, NodeError, member_name, process_name
 from app.node.nginx import Ports, make_certificate, write_configuration
 from app.node.ports import choose, require_usable
 from app.node.replica_set import initiate
-from app.node.rolling import Say, last_lines, wait_until_ready
+from app.node.rolling import Logged, Say, last_lines, sizes_of, wait_until_ready
 from app.node.stopping import stop
 from app.node.supervisor import Supervisor
 from app.program import CONF, IS_CLONE, NAME, RELEASE
@@ -144,17 +144,18 @@ def start(layout: Layout, plan: Plan, *, environment: Mapping[str, str], say: Sa
     require_usable(plan.by_flag())
     require_room(layout, plan)
     lay_out(layout, plan)
+    logged = sizes_of(layout.log.glob("*.log"))
     with _all_or_nothing(layout, supervisor, say):
         say(f"starting supervisord on {layout.supervisord}")
         _start_supervisord(layout, environment)
         _wait_for(supervisor, layout)
         if plan.mongo_ports:
             say("starting MongoDB: a replica set of three")
-            initiate(supervisor, plan.mongo_ports)
+            initiate(supervisor, plan.mongo_ports, logged=logged)
         for port in plan.ports:
-            seconds = wait_until_ready(supervisor, port)
+            seconds = wait_until_ready(supervisor, port, logged=logged)
             say(f"{port}: ready after {seconds:.1f} s")
-        _wait_until_all_run(supervisor)
+        _wait_until_all_run(supervisor, logged)
         _ask_nginx(plan.nginx.http)
 
 
@@ -260,13 +261,14 @@ def _wait_for(supervisor: Supervisor, layout: Layout) -> None:
         time.sleep(_POLL_SECONDS)
 
 
-def _wait_until_all_run(supervisor: Supervisor) -> None:
+def _wait_until_all_run(supervisor: Supervisor, logged: Logged) -> None:
     deadline = time.monotonic() + _RUNNING_SECONDS
     while waiting := [entry for entry in supervisor.processes() if entry.state != "RUNNING"]:
         for process in waiting:
             if process.has_failed or time.monotonic() > deadline:
                 raise NodeError(
-                    f"{process.name} does not come up ({process.state})\n{last_lines(process.log)}"
+                    f"{process.name} does not come up ({process.state})\n"
+                    f"{last_lines(process.log, logged)}"
                 )
         time.sleep(_POLL_SECONDS)
 

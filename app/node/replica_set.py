@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from app.node.layout import NodeError, member_name
-from app.node.rolling import last_lines
+from app.node.rolling import Logged, last_lines
 from app.node.supervisor import Supervisor
 
 _NAME = "todo"
@@ -39,14 +39,22 @@ def roles(ports: Sequence[int]) -> Mapping[int, str | None]:
     return {port: _role(hello) for port, hello in _ask(ports).items()}
 
 
-def initiate(supervisor: Supervisor, ports: Sequence[int], *, within: float = _SECONDS) -> None:
+def initiate(
+    supervisor: Supervisor, ports: Sequence[int], *, logged: Logged, within: float = _SECONDS
+) -> None:
     """Wait for the members, make them a replica set if they are none, and wait for its primary.
+
+    Args:
+        supervisor: of the node.
+        ports: of the members.
+        logged: sizes of their logs before they began.
+        within: seconds.
 
     Raises:
         NodeError: a member is started again and again, or does not answer in time, or there is no
             primary; the text says what the member logged last.
     """
-    starts = _Starts(supervisor, ports)
+    starts = _Starts(supervisor, ports, logged)
     refusal = ""
     deadline = time.monotonic() + within
     while True:
@@ -56,7 +64,7 @@ def initiate(supervisor: Supervisor, ports: Sequence[int], *, within: float = _S
         if "primary" in found and None not in found:
             return
         if time.monotonic() > deadline:
-            _require_up(supervisor, told, f"after {within:g} s{refusal}")
+            _require_up(supervisor, told, f"after {within:g} s{refusal}", logged)
             return
         if all(told.values()) and not any("setName" in hello for hello in told.values()):
             refusal = _make_set(ports)
@@ -69,8 +77,9 @@ class _Starts:
     Its `startsecs` is 0, so supervisord itself takes none for failed.
     """
 
-    def __init__(self, supervisor: Supervisor, ports: Sequence[int]) -> None:
+    def __init__(self, supervisor: Supervisor, ports: Sequence[int], logged: Logged) -> None:
         self._supervisor = supervisor
+        self._logged = logged
         self._pids: dict[str, set[int]] = {member_name(port): set() for port in ports}
 
     def look(self) -> None:
@@ -83,19 +92,23 @@ class _Starts:
                 raise NodeError(
                     f"{name} does not come up: it was started {len(pids)} times, and ended: "
                     f"{self._supervisor.last_end(name)}\n"
-                    f"{last_lines(process.log)}"
+                    f"{last_lines(process.log, self._logged)}"
                 )
 
 
-def _require_up(supervisor: Supervisor, told: Mapping[int, _Hello], when: str) -> None:
+def _require_up(
+    supervisor: Supervisor, told: Mapping[int, _Hello], when: str, logged: Logged
+) -> None:
     # One that answers and is neither copies what it missed, which takes what it takes.
     for port, hello in told.items():
         if not hello:
             name = member_name(port)
             log = supervisor.process(name).log
-            raise NodeError(f"{name} does not answer {when}\n{last_lines(log)}")
+            raise NodeError(f"{name} does not answer {when}\n{last_lines(log, logged)}")
     if "primary" not in map(_role, told.values()):
-        logs = "\n".join(last_lines(supervisor.process(member_name(port)).log) for port in told)
+        logs = "\n".join(
+            last_lines(supervisor.process(member_name(port)).log, logged) for port in told
+        )
         raise NodeError(f"MongoDB's members have no primary {when}\n{logs}")
 
 

@@ -4,7 +4,7 @@ import http.client
 import json
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +21,9 @@ _END_SECONDS = 35.0
 drain_idle_seconds in conf/node.todo.conf). Then it is killed."""
 
 _POLL_SECONDS = 0.1
+_END_POLL_SECONDS = 0.02
+"""While a process ends: the next one's first lines come later after its begin, and are its own."""
+
 _ANSWER_SECONDS = 2.0
 _LAST_LINES = 5
 _SHOWN = 300  # Characters of what a process says.
@@ -30,6 +33,9 @@ of lines about its end, behind the one with the reason."""
 
 Say = Callable[[str], None]
 """Tells the person at the terminal what happens."""
+
+Logged = Mapping[Path, int]
+"""Bytes that each log had at a moment; a log that is not there had none."""
 
 
 def restart(
@@ -54,11 +60,10 @@ def restart(
                 f"({NAME} scale 2 adds one)"
             )
         say(f"{port}: restarting")
-        logged = _size(process.log)
         if process.state == "RUNNING":
-            _let_begin_anew(supervisor, process)
+            logged = _let_begin_anew(supervisor, process)
         else:
-            start_anew(supervisor, port)
+            logged = start_anew(supervisor, port)
         try:
             seconds = wait_until_ready(supervisor, port, within=ready_seconds, logged=logged)
         except NodeError as error:
@@ -87,7 +92,8 @@ def _when_it_has_started(supervisor: Supervisor, port: int) -> Process:
     return process
 
 
-def _let_begin_anew(supervisor: Supervisor, process: Process) -> None:
+def _let_begin_anew(supervisor: Supervisor, process: Process) -> Logged:
+    """End a process; return the size of its log with all that it said."""
     # Supervisord starts it again (autorestart), whatever becomes of this command meanwhile: one
     # that stops and starts it would leave it stopped after Ctrl-C.
     supervisor.signal(process.name, "TERM")
@@ -96,11 +102,12 @@ def _let_begin_anew(supervisor: Supervisor, process: Process) -> None:
         if time.monotonic() > deadline:
             supervisor.signal(process.name, "KILL")
             deadline += _END_SECONDS
-        time.sleep(_POLL_SECONDS)
+        time.sleep(_END_POLL_SECONDS)
+    return sizes_of([process.log])
 
 
-def start_anew(supervisor: Supervisor, port: int) -> None:
-    """Start a process that does not run, or begins again and again.
+def start_anew(supervisor: Supervisor, port: int) -> Logged:
+    """Start a process that does not run, or begins again and again; return its log's size before.
 
     Raises:
         NodeError: another program has its port.
@@ -109,11 +116,13 @@ def start_anew(supervisor: Supervisor, port: int) -> None:
     if not supervisor.process(name).is_stopped:
         supervisor.stop(name)
     require_free(port)
+    logged = sizes_of([supervisor.process(name).log])
     supervisor.start(name)
+    return logged
 
 
 def wait_until_ready(
-    supervisor: Supervisor, port: int, *, within: float = READY_SECONDS, logged: int = 0
+    supervisor: Supervisor, port: int, *, within: float = READY_SECONDS, logged: Logged
 ) -> float:
     """Wait until a process has run for `startsecs` and is ready; return the seconds it took.
 
@@ -121,7 +130,7 @@ def wait_until_ready(
         supervisor: of the node.
         port: of the process.
         within: seconds.
-        logged: bytes that its log had before.
+        logged: sizes of logs before it began; what is older was said by others.
 
     Raises:
         NodeError: it has ended, or is not ready in time; the text says why, and what it logged.
@@ -187,13 +196,14 @@ def ask(port: int) -> Readiness:
     return Readiness(answers, f"/readyz says {answer.status} {word}, {'; '.join(told)[:_SHOWN]}")
 
 
-def last_lines(log: Path, logged: int = 0) -> str:
-    """Return the last lines since a log had so many bytes, without those that explain nothing."""
-    if _size(log) < logged:  # It was put aside.
-        logged = 0
+def last_lines(log: Path, logged: Logged) -> str:
+    """Return the last lines since a log had its size, without those that explain nothing."""
+    begin = logged.get(log, 0)
     try:
+        if log.stat().st_size < begin:  # It was put aside.
+            begin = 0
         with log.open(encoding="utf-8", errors="replace") as lines:
-            lines.seek(logged)
+            lines.seek(begin)
             told = (line.rstrip() for line in lines if not any(mark in line for mark in _UNTOLD))
             last = [f"  {line}" for line in deque(told, maxlen=_LAST_LINES)]
     except OSError as error:
@@ -201,8 +211,6 @@ def last_lines(log: Path, logged: int = 0) -> str:
     return "\n".join([f"{log} ends with:", *(last or ["  (nothing new)"])])
 
 
-def _size(log: Path) -> int:
-    try:
-        return log.stat().st_size
-    except OSError:
-        return 0
+def sizes_of(logs: Iterable[Path]) -> Logged:
+    """Return how many bytes each of these logs has; those that are not there yet are left out."""
+    return {log: log.stat().st_size for log in logs if log.exists()}

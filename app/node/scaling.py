@@ -4,7 +4,7 @@ from app.node.creation import write_program
 from app.node.layout import Layout, NodeError, process_name
 from app.node.nginx import check_configuration, write_upstream
 from app.node.ports import require_free
-from app.node.rolling import Say, start_anew, wait_until_ready
+from app.node.rolling import Logged, Say, sizes_of, start_anew, wait_until_ready
 from app.node.supervisor import Supervisor
 from app.program import NAME
 
@@ -23,14 +23,16 @@ def scale(layout: Layout, supervisor: Supervisor, processes: int, *, say: Say) -
     if supervisor.process("nginx").is_stopped:
         raise NodeError(f"nginx does not run, so its list cannot be changed: see {NAME} status")
     check_configuration(layout.folder)
+    # Before any process of this command begins; of those that run nobody knows where they began.
+    logged = sizes_of(layout.log.glob("*.log"))
     wanted = range(ports[0], ports[0] + processes)
     for port in wanted:
         if port not in ports:
-            _add(layout, supervisor, port, say)
+            _add(layout, supervisor, port, say, logged)
             continue
         if supervisor.process(process_name(port)).has_failed:
-            start_anew(supervisor, port)
-        wait_until_ready(supervisor, port)
+            logged = {**logged, **start_anew(supervisor, port)}
+        wait_until_ready(supervisor, port, logged=logged)
     write_upstream(layout.conf / "nginx", wanted, instead_of=ports)
     supervisor.signal("nginx", "HUP")
     for port in ports:
@@ -40,12 +42,12 @@ def scale(layout: Layout, supervisor: Supervisor, processes: int, *, say: Say) -
     say(f"{processes} processes of the service: {', '.join(map(str, wanted))}")
 
 
-def _add(layout: Layout, supervisor: Supervisor, port: int, say: Say) -> None:
+def _add(layout: Layout, supervisor: Supervisor, port: int, say: Say, logged: Logged) -> None:
     require_free(port)
     write_program(layout, process_name("PORT"), port)
     supervisor.add(process_name(port))
     try:
-        seconds = wait_until_ready(supervisor, port)
+        seconds = wait_until_ready(supervisor, port, logged=logged)
     except NodeError:
         _remove(layout, supervisor, port)
         raise

@@ -2,10 +2,12 @@
 
 import errno
 import re
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.client import HTTPException
+from functools import partial
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 from xmlrpc.client import Fault, ServerProxy
@@ -16,6 +18,14 @@ from app.node.layout import NodeError
 
 _STOPPED = frozenset({"STOPPED", "EXITED", "FATAL"})
 _RETRIED = "BACKOFF"
+
+_ANSWER_SECONDS = 10.0
+"""For supervisord to answer: it takes milliseconds, so one that takes longer stands still."""
+
+_STOP_SECONDS = 90.0
+"""For an answer that comes when a process has ended: longer than any `stopwaitsecs` of
+conf/programs."""
+
 _LOG_BYTES = 16_384
 """Of supervisord's log that are looked through: more than a hundred lines."""
 
@@ -50,7 +60,7 @@ class Process:
 class Supervisor:
     """Starts and stops the processes of a node.
 
-    All methods raise `NodeError`: supervisord does not run, or refuses.
+    All methods raise `NodeError`: supervisord does not run, does not answer in time, or refuses.
     """
 
     def __init__(self, socket: Path) -> None:
@@ -58,10 +68,16 @@ class Supervisor:
 
     @property
     def is_running(self) -> bool:
-        """Supervisord answers."""
+        """Supervisord answers.
+
+        Raises:
+            NodeError: there is one, and it stands still.
+        """
         try:
             self.processes()
-        except NodeError:
+        except NodeError as error:
+            if isinstance(error.__cause__, TimeoutError):
+                raise
             return False
         return True
 
@@ -85,7 +101,7 @@ class Supervisor:
 
     def stop(self, name: str) -> None:
         """Stop a process; return when it has ended, killed after `stopwaitsecs` if need be."""
-        self._call("stopProcess", name)
+        self._call("stopProcess", name, seconds=_STOP_SECONDS)
 
     def signal(self, name: str, signal: str) -> None:
         """Send a signal, such as HUP."""
@@ -105,23 +121,50 @@ class Supervisor:
         """Stop all processes and supervisord itself; return at once."""
         self._call("shutdown")
 
-    def _call(self, method: str, *arguments: Any) -> Any:
+    def _call(self, method: str, *arguments: Any, seconds: float = _ANSWER_SECONDS) -> Any:
         # One connection for each call: the transport does not make another after one that failed.
-        transport = SupervisorTransport(None, None, serverurl=f"unix://{self._socket}")
+        transport = _Transport(self._socket, seconds)
         # The address is not used; the class wants one.
-        with self._errors(), ServerProxy("http://127.0.0.1", transport=transport) as server:
+        with self._errors(seconds), ServerProxy("http://127.0.0.1", transport=transport) as server:
             return getattr(server.supervisor, method)(*arguments)
 
     @contextmanager
-    def _errors(self) -> Iterator[None]:
+    def _errors(self, seconds: float) -> Iterator[None]:
         try:
             yield
         except Fault as fault:
             raise NodeError(f"supervisord refuses: {fault.faultString}") from fault
+        except TimeoutError as error:
+            raise NodeError(
+                f"supervisord at {self._socket} does not answer: it was waited for {seconds:g} s "
+                "(if a signal has stopped it, kill -CONT lets it go on)"
+            ) from error
         except (OSError, HTTPException) as error:
             if isinstance(error, OSError) and error.errno in (errno.ENOENT, errno.ECONNREFUSED):
                 raise NodeError(f"no supervisord listens at {self._socket}") from error
             raise NodeError(f"supervisord at {self._socket} does not answer: {error}") from error
+
+
+class _Transport(SupervisorTransport):  # type: ignore[misc]
+    """Supervisor's own, which by itself would wait for ever."""
+
+    def __init__(self, path: Path, seconds: float) -> None:
+        super().__init__(None, None, serverurl=f"unix://{path}")
+        self._get_connection = partial(_Connection, path, seconds)
+
+
+class _Connection(HTTPConnection):
+    """HTTP over a Unix socket, with a deadline for each step."""
+
+    def __init__(self, path: Path, seconds: float) -> None:
+        super().__init__("localhost", timeout=seconds)
+        self._path = path
+
+    def connect(self) -> None:
+        """Connect to the socket; called by `request`."""
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
 
 
 def _process(info: dict[str, Any]) -> Process:

@@ -183,7 +183,7 @@ async def test_a_member_that_does_not_answer_in_time_is_named_with_its_last_line
     port = ports_of(node)[1]
     process = supervisor.process(f"mongod-{port}")
     with stopped(process.pid), pytest.raises(NodeError) as caught:
-        initiate(supervisor, ports_of(node), within=0)
+        initiate(supervisor, ports_of(node), logged={}, within=0)
     Patient(node).wait_until_well()
     assert str(caught.value).startswith(f"mongod-{port} does not answer after 0 s\n")
     assert f"{process.log} ends with:" in str(caught.value)

@@ -86,7 +86,7 @@ def test_a_process_that_is_killed_comes_back(node: Node) -> None:
     killed.kill()
     killed.wait(5)
     supervisor = Supervisor(Layout(node.folder).socket)
-    wait_until_ready(supervisor, port)
+    wait_until_ready(supervisor, port, logged={})
     assert service_pid(node, port) != killed.pid
 
 

@@ -112,6 +112,25 @@ async def test_a_restart_goes_on_only_when_the_process_before_is_ready(node: Nod
     await asyncio.to_thread(restart, node)
 
 
+async def test_a_restart_shows_no_line_that_the_process_before_has_logged(node: Node) -> None:
+    finished = await asyncio.to_thread(node.run, "restart", "--ready-seconds=0.001", check=False)
+    said_at_its_end = "stopping: no new connections"
+    assert said_at_its_end in (Layout(node.folder).log / f"todo-{node.ports[0]}.log").read_text()
+    assert finished.returncode == 1
+    assert said_at_its_end not in finished.stderr
+    await asyncio.to_thread(restart, node)
+
+
+async def test_scale_shows_no_line_of_an_earlier_process_on_the_port(node: Node) -> None:
+    (Layout(node.folder).log / f"todo-{node.ports[-1] + 1}.log").write_text("said last year\n")
+    good = settings(node).read_text()
+    settings(node).write_text(f"{good}\nno_such_setting = 1\n")
+    finished = await asyncio.to_thread(node.run, "scale", "3", check=False)
+    settings(node).write_text(good)
+    assert "no_such_setting" in finished.stderr
+    assert "said last year" not in finished.stderr
+
+
 async def test_a_restart_brings_processes_back_of_which_none_was_ready(node: Node) -> None:
     supervisor = Supervisor(Layout(node.folder).socket)
     for port in node.ports:

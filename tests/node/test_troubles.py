@@ -127,6 +127,22 @@ async def test_what_a_killed_supervisord_leaves_is_ended_by_down(small_node: Nod
     assert processes_in(small_node.folder) == []
 
 
+async def test_a_supervisord_that_stands_still_is_waited_for_some_seconds_and_named(
+    node: Node,
+) -> None:
+    pid = int((Layout(node.folder).run / "supervisord.pid").read_text())
+    psutil.Process(pid).suspend()
+    try:
+        for command in ("status", "restart", "down", "up"):
+            finished = await asyncio.to_thread(node.run, command, check=False)
+            assert finished.returncode == 1
+            assert "does not answer: it was waited for 10 s" in finished.stderr
+    finally:
+        psutil.Process(pid).resume()
+    # Not even `down` has ended programs that supervisord would start again.
+    assert node.run("status").returncode == 0
+
+
 # --- Restarts and changes of the number that cannot be
 
 
@@ -276,7 +292,9 @@ async def test_nothing_goes_on_running_where_up_has_failed(
     small_node.run("down", check=False)
     certificate = Layout(small_node.folder).conf / "nginx/certificate.pem"
     certificate.write_text("broken")
+    (Layout(small_node.folder).log / "nginx.log").write_text("said by an earlier one\n")
     finished = small_node.up(*elsewhere, check=False, is_traced=True)
     assert finished.returncode == 1
     assert "nginx does not come up" in finished.stderr
+    assert "said by an earlier one" not in finished.stderr
     assert processes_in(small_node.folder) == []
