@@ -19,6 +19,7 @@ from typing import Any, cast
 import hiredis
 from redis.asyncio.connection import parse_url
 
+from app.cache.redis_refusals import in_our_words, why_unfit
 from app.cache.redis_scripts import CLAIM, DONE, MARK, OPEN
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,6 @@ log = logging.getLogger(__name__)
 _SCRIPTS = (MARK, DONE, OPEN, CLAIM)
 _LEAST_PAUSE_SECONDS = 0.05
 _MOST_PAUSE_SECONDS = 1.0
-_EVICTS_ANYTHING = "allkeys"
 _RUN_ID_DIGITS = 8
 
 Argument = str | bytes | int
@@ -35,6 +35,10 @@ Then = Callable[[Any], None]
 
 class RedisAway(Exception):
     """Redis did not answer, or refused; what was asked of it may have been done, or be yet to."""
+
+
+class RedisRefuses(RedisAway):
+    """The text is Redis's own."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +126,7 @@ class RedisChannel:
                 connection = await self._connect()
             # ValueError: of a name that cannot be looked up.
             except (OSError, RedisAway, TimeoutError, ValueError) as error:
-                self._why = f"not connected: {_without_address(error)}"
+                self._why = f"not connected: {for_strangers(error)}"
                 if not is_told:
                     log.warning("Redis is away, everything comes from MongoDB: %s", error)
                     is_told = True
@@ -189,12 +193,8 @@ class RedisChannel:
         # Not CONFIG: hosted ones hide it.
         lines = (await connection.call("INFO")).decode(errors="replace").split("\r\n")
         information = dict(line.partition(":")[::2] for line in lines)
-        policy = information.get("maxmemory_policy", "")
-        if policy.startswith(_EVICTS_ANYTHING):
-            raise RedisAway(
-                f"its maxmemory-policy is {policy}, which may evict the marks of open writes: "
-                "volatile-ttl is the one to set"
-            )
+        if why := why_unfit(information.get("maxmemory_policy", "")):
+            raise RedisAway(why)
         self._hashes = {
             script: (await connection.call("SCRIPT", "LOAD", script)).decode()
             for script in _SCRIPTS
@@ -207,7 +207,7 @@ class _Connection(asyncio.Protocol):
     def __init__(self, loop: asyncio.AbstractEventLoop, timeout_seconds: float) -> None:
         self._loop = loop
         self._timeout_seconds = timeout_seconds
-        self._reader = hiredis.Reader(replyError=RedisAway)
+        self._reader = hiredis.Reader(replyError=RedisRefuses)
         self._unanswered: deque[tuple[Then, float]] = deque()
         self._check: asyncio.TimerHandle | None = None
         self._suspect: Then | None = None
@@ -274,10 +274,10 @@ class _Connection(asyncio.Protocol):
         )
 
 
-def _without_address(error: Exception) -> str:
+def for_strangers(error: Exception) -> str:
     """Return what went wrong, for strangers; the log has all of it."""
     if isinstance(error, RedisAway):
-        return str(error)
+        return in_our_words(str(error)) if isinstance(error, RedisRefuses) else str(error)
     # An OSError itself is one for each of several addresses.
     return "no connection" if type(error) is OSError else type(error).__name__
 

@@ -10,10 +10,11 @@ from itertools import count
 from math import inf
 from typing import Any
 
-from app.cache.channel import RedisAway, RedisChannel
+from app.cache.channel import RedisAway, RedisChannel, RedisRefuses, for_strangers
 from app.cache.proofs import Asked, Proofs, tell
 from app.cache.redis_scripts import DONE, MARK, OPEN
 from app.errors import StorageUnavailable, WriteNotBegun
+from app.log import MAX_VALUE_CHARACTERS
 from app.metrics import Metrics
 from app.services.freshness import Asker, OperationTime, Write
 
@@ -155,14 +156,17 @@ class RedisStamps:
         nothing else. So a write is announced and ended, of a scope that nobody reads.
 
         Raises:
-            StorageUnavailable: the text says why, in Redis's own words if it refuses.
+            StorageUnavailable: the text says why; a note has Redis's own words if it refuses.
         """
         name = next(self._names)
         try:
             await self._mark(_NOBODYS_SCOPE, name)
             await self._done(_NOBODYS_SCOPE, name)
         except RedisAway as error:
-            raise StorageUnavailable(str(error)) from None
+            unwell = StorageUnavailable(for_strangers(error))
+            if isinstance(error, RedisRefuses):
+                unwell.add_note(f"Redis says: {str(error)[:MAX_VALUE_CHARACTERS]}")
+            raise unwell from None
 
     def _mark(self, scope: str, name: str) -> "Future[Any]":
         return self._channel.run_script(MARK, self._keys(scope), (name, self._mark_milliseconds))

@@ -21,7 +21,7 @@ class Backend(Struct, frozen=True):
     name: str
     ping: Callable[[], Awaitable[object]]
     """Returns when the server does what requests need; raises anything otherwise. What a
-    `TodoError` says is shown to strangers: it names no hosts and no users."""
+    `TodoError` says is shown to strangers: it names no hosts and no users. Its notes are logged."""
     required: bool
 
 
@@ -78,7 +78,8 @@ class HealthService:
         try:
             await asyncio.wait_for(backend.ping(), self._deadline_seconds)
         except TodoError as error:
-            reason = told = str(error)
+            told = str(error)
+            reason = "; ".join([told, *getattr(error, "__notes__", ())])
         except TimeoutError:
             reason = told = f"no answer within {self._deadline_seconds:g} s"
         except Exception as error:  # noqa: BLE001 - whatever it is, the backend is not well.

@@ -1,4 +1,4 @@
-"""A Redis that answers and refuses: readiness says so, in Redis's own words."""
+"""A Redis that answers and refuses: readiness says so, in words of ours; a note has Redis's own."""
 
 from collections.abc import Callable
 
@@ -6,6 +6,7 @@ import pytest
 from cache.conftest import OpenChannel, OpenStamps
 from own_redis import OwnRedis
 
+from app.cache.redis_refusals import in_our_words
 from app.errors import StorageUnavailable
 
 pytestmark = pytest.mark.gen_test
@@ -25,15 +26,19 @@ async def test_a_redis_that_takes_writes_is_well(
         pytest.param([("REPLICAOF", "127.0.0.1", "1")], "READONLY", id="it follows another"),
         pytest.param([("CONFIG", "SET", "maxmemory", "1")], "OOM", id="it is full"),
         pytest.param(
-            [("ACL", "SETUSER", "default", "-evalsha")], "NOPERM", id="its user may not run scripts"
+            [("ACL", "SETUSER", "default", "-evalsha")],
+            "its user may not run EVALSHA",
+            id="its user may not run scripts",
         ),
         pytest.param(
             [("ACL", "SETUSER", "default", "-hset")],
-            "can.t run",
+            "its user may not run a command of the scripts",
             id="its user may not do what they do",
         ),
         pytest.param(
-            [("ACL", "SETUSER", "default", "resetkeys", "~other:*")], "NOPERM", id="other keys"
+            [("ACL", "SETUSER", "default", "resetkeys", "~other:*")],
+            "may not use our keys",
+            id="other keys",
         ),
     ],
 )
@@ -70,8 +75,10 @@ async def test_a_redis_that_is_not_reached_is_told_without_its_address(
 @pytest.mark.parametrize(
     ("options", "login", "words"),
     [
-        pytest.param(("--requirepass", "other"), "", "NOAUTH", id="none"),
-        pytest.param(("--requirepass", "other"), ":wrong@", "WRONGPASS", id="wrong"),
+        pytest.param(("--requirepass", "other"), "", "it wants a password", id="none"),
+        pytest.param(
+            ("--requirepass", "other"), ":wrong@", "user or password are wrong", id="wrong"
+        ),
         pytest.param(
             ("--maxmemory-policy", "allkeys-lru", "--rename-command", "CONFIG", ""),
             "",
@@ -94,3 +101,45 @@ async def test_a_redis_that_lets_nobody_in_is_told(
     stamps = await open_stamps(own_redis.url.replace("unix://", f"unix://{login}"))
     with pytest.raises(StorageUnavailable, match=f"not connected: {words}"):
         await stamps.ping()
+
+
+@pytest.mark.parametrize("missing", ["SCRIPT", "INFO"])
+async def test_a_command_that_a_connection_needs_and_that_is_missing_is_named(
+    open_stamps: OpenStamps, own_redis: OwnRedis, expect_log: ExpectLog, missing: str
+) -> None:
+    expect_log("Redis is away")
+    own_redis.kill()
+    own_redis.start("--rename-command", missing, "")
+    stamps = await open_stamps(own_redis.url)
+    with pytest.raises(StorageUnavailable) as caught:
+        await stamps.ping()
+    assert str(caught.value) == f"not connected: it has no {missing}: it may have been renamed"
+
+
+async def test_a_command_that_writes_need_and_that_is_missing_is_named(
+    open_stamps: OpenStamps, own_redis: OwnRedis
+) -> None:
+    own_redis.kill()
+    own_redis.start("--rename-command", "EVALSHA", "")
+    stamps = await open_stamps(own_redis.url)
+    with pytest.raises(StorageUnavailable) as caught:
+        await stamps.ping()
+    assert str(caught.value) == "it has no EVALSHA: it may have been renamed"
+
+
+@pytest.mark.parametrize(
+    "refusal", ["ERR host db3.internal is odd", "ERR " + "x" * 100_000, "", "%s{}"]
+)
+def test_what_is_not_known_of_redis_is_left_to_the_log(refusal: str) -> None:
+    assert in_our_words(refusal) == "it refuses; the log says why"
+
+
+async def test_the_log_has_what_redis_says(
+    open_channel: OpenChannel, open_stamps: OpenStamps, own_redis: OwnRedis
+) -> None:
+    stamps, operator = await open_stamps(own_redis.url), await open_channel(own_redis.url)
+    await operator.call("ACL", "SETUSER", "default", "-evalsha")
+    with pytest.raises(StorageUnavailable) as caught:
+        await stamps.ping()
+    (note,) = caught.value.__notes__
+    assert note.startswith("Redis says: NOPERM ")
