@@ -236,11 +236,16 @@ def _announce(listening: socket.socket, facts: Mapping[str, str]) -> None:
 
 
 def _help(arguments: Sequence[str]) -> int:
-    command, _ = _split(arguments[:1])
+    parser = SettingsParser(prog=f"{NAME} help", description="Show the help of a command.")
+    parser.add_argument(
+        "command", nargs="?", default="serve", metavar="COMMAND", help="default %(default)s"
+    )
+    command, _ = _split([parser.parse_args(arguments).command])
     return command(["--help"])
 
 
-def _version(_arguments: Sequence[str]) -> int:
+def _version(arguments: Sequence[str]) -> int:
+    SettingsParser(prog=f"{NAME} version", description="Show the version.").parse_args(arguments)
     return _serve(["--version"])
 
 

@@ -21,6 +21,21 @@ def test_help_and_version_are_commands_too() -> None:
     assert run("version").output == [f"tornado-todo {__version__}"]
 
 
+def test_help_and_version_have_a_help_of_their_own() -> None:
+    for command in ("help", "version"):
+        ended = run("help", command)
+        assert ended.process.returncode == 0
+        assert ended.output[0].startswith(f"usage: run.py {command} ")
+
+
+@pytest.mark.parametrize("arguments", [["help", "seed"], ["version"]])
+def test_what_help_and_version_do_not_take_is_named(arguments: list[str]) -> None:
+    ended = run(*arguments, "extra")
+    assert ended.process.returncode == 2
+    (line,) = ended.log
+    assert line.startswith(f"run.py {arguments[0]}: unknown argument 'extra'")
+
+
 def test_help_for_a_command_that_is_none_is_one_sentence() -> None:
     ended = run("help", "sede")
     assert ended.process.returncode == 2
