@@ -31,8 +31,11 @@ from app.embedded.directory import (
 )
 from app.embedded.mongod import Mongod, has_data
 
-JOIN_DEADLINE_SECONDS = 30.0
-"""A start takes about a second; a keeper silent for this long is stuck or frozen."""
+JOIN_DEADLINE_SECONDS = 60.0
+"""A start takes about a second; a keeper silent for this long is stuck or frozen.
+
+Longer than all that a keeper waits for, one after the other, before it says why a server does not
+start (tests/unit/test_embedded_deadlines.py adds it up): who joins it shall hear that."""
 
 POLL_SECONDS = 0.004
 

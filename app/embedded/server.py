@@ -16,7 +16,7 @@ from app.embedded.binaries import Program, find_binary
 from app.embedded.directory import KEEPER_LOG, EmbeddedServersError, ServerState, rotate_log
 
 START_DEADLINE_SECONDS = 25.0
-"""mongod recovers a minute's journal at most; and a user who waits 30 s must still hear of it."""
+"""mongod recovers a minute's journal at most."""
 
 FIRST_RETRY_SECONDS = 1.0
 LAST_RETRY_SECONDS = 30.0
