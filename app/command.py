@@ -73,7 +73,11 @@ def settings_of(given: Namespace) -> Settings | None:
 
 @contextmanager
 def backends_of(settings: Settings) -> Iterator[Backends]:
-    """Give the servers of the user's choice; those embedded live at least as long as the body."""
+    """Give the servers of the user's choice; those embedded live at least as long as the body.
+
+    Raises:
+        SettingsError: an address cannot be understood; nothing was started.
+    """
     _prepare_imports(settings)
     own_mongo = settings.mongo_uri != "embedded"
     own_redis = settings.redis_url != "embedded"
@@ -81,6 +85,14 @@ def backends_of(settings: Settings) -> Iterator[Backends]:
     if own_mongo and own_redis:
         yield Backends(settings.mongo_uri, redis_url, "")
         return
+    # Before servers are started that nobody would use.
+    from app.resources import require_understood  # noqa: PLC0415 - imports Motor, sized by now.
+
+    require_understood(
+        settings,
+        mongo_uri=settings.mongo_uri if own_mongo else None,
+        redis_url=redis_url if own_redis else None,
+    )
     with join_servers(
         settings.data_dir,
         need_mongo=not own_mongo,

@@ -3,7 +3,7 @@
 import asyncio
 import warnings
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -70,6 +70,26 @@ async def open_resources(
         yield Resources(database[COLLECTION], redis)
 
 
+def require_understood(settings: Settings, *, mongo_uri: str | None, redis_url: str | None) -> None:
+    """Refuse addresses that `open_resources` would; nothing is connected to, None is passed over.
+
+    Raises:
+        SettingsError: an address cannot be understood.
+    """
+
+    def read_uri(uri: str) -> None:
+        with (
+            _warnings_raised(),
+            pymongo.MongoClient[Any](uri, connect=False, **_options(settings)) as mongo,
+        ):
+            mongo.get_default_database(DATABASE)
+
+    if mongo_uri is not None:
+        _understood("mongo_uri", mongo_uri, read_uri)
+    if redis_url is not None:
+        _understood("redis_url", redis_url, RedisAddress.parse)
+
+
 @asynccontextmanager
 async def background(work: Coroutine[Any, Any, Any]) -> "AsyncIterator[asyncio.Task[Any]]":
     """Run work beside the body of the ``async with``; it ends with it."""
@@ -83,25 +103,31 @@ async def background(work: Coroutine[Any, Any, Any]) -> "AsyncIterator[asyncio.T
 
 
 def _mongo_client(settings: Settings, uri: str) -> MotorClient[dict[str, Any]]:
-    concern = settings.mongo_write_concern
+    with _warnings_raised():
+        return MotorClient(uri, io_loop=IOLoop.current(), **_options(settings))
+
+
+def _warnings_raised() -> AbstractContextManager[object]:
     # The driver only warns of options that it does not know or cannot read.
-    with warnings.catch_warnings(category=UserWarning, action="error"):
-        return MotorClient(
-            uri,
-            io_loop=IOLoop.current(),
-            appname="tornado-todo",
-            maxPoolSize=settings.mongo_pool_size,
-            connectTimeoutMS=round(settings.mongo_connect_seconds * 1000),
-            # For the whole of an operation, the search for a server included, which by
-            # itself may take 30 s.
-            timeoutMS=round(settings.mongo_operation_seconds * 1000),
-            w=concern if concern == "majority" else int(concern),
-            journal=settings.mongo_journal,
-            retryWrites=True,
-            # What a failover may roll back is not shown, and what was written is seen: also
-            # where the address asks for other than that.
-            readConcernLevel="majority",
-        )
+    return warnings.catch_warnings(category=UserWarning, action="error")
+
+
+def _options(settings: Settings) -> dict[str, Any]:
+    concern = settings.mongo_write_concern
+    return {
+        "appname": "tornado-todo",
+        "maxPoolSize": settings.mongo_pool_size,
+        "connectTimeoutMS": round(settings.mongo_connect_seconds * 1000),
+        # For the whole of an operation, the search for a server included, which by itself may
+        # take 30 s.
+        "timeoutMS": round(settings.mongo_operation_seconds * 1000),
+        "w": concern if concern == "majority" else int(concern),
+        "journal": settings.mongo_journal,
+        "retryWrites": True,
+        # What a failover may roll back is not shown, and what was written is seen: also where the
+        # address asks for other than that.
+        "readConcernLevel": "majority",
+    }
 
 
 def _database(mongo: MotorClient[dict[str, Any]]) -> AgnosticDatabase[dict[str, Any]]:

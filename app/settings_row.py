@@ -81,6 +81,8 @@ class Setting:
             if text.strip().lower() not in BOOLEAN_WORDS:
                 raise self.error(f"must be one of {', '.join(BOOLEAN_WORDS)}, not {quoted(text)}")
             return BOOLEAN_WORDS[text.strip().lower()]
+        if self.kind is Path and is_address(text):
+            raise self.error(NO_ADDRESS)
         if self.kind is Path:  # No shell expands a "~" in a file or behind a "=".
             return Path(text).expanduser()
         try:
@@ -173,6 +175,19 @@ _SECRET_PARAMETER = re.compile(
 def quoted(text: str) -> str:
     """Return a wrong value as an error repeats it: it may be an address that was put there."""
     return repr(redact(text))
+
+
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*:/|[^/]*:.*@", re.IGNORECASE | re.DOTALL)
+
+NO_ADDRESS = "must be a path on this machine, not an address"
+
+
+def is_address(path: str) -> bool:
+    """Tell whether what stands in the place of a path is an address, or the login of one.
+
+    SECURITY: it may hold a password, and paths are shown as they are.
+    """
+    return _ADDRESS.match(path) is not None
 
 
 def redact(address: str) -> str:

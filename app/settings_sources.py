@@ -14,9 +14,10 @@ from types import MappingProxyType
 from typing import Any, NoReturn
 
 from app.log import is_json
+from app.path_flag import path_flag
 from app.settings import TABLE, Settings
 from app.settings_environment import CONFIG_VARIABLE, Found, from_environment, nearest
-from app.settings_row import Setting, SettingsError, quoted, redact
+from app.settings_row import NO_ADDRESS, Setting, SettingsError, is_address, quoted, redact
 from app.standard_streams import show, tell
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,8 @@ def load_settings(
 
     """
     if config_file is None and CONFIG_VARIABLE in environ:
+        if is_address(environ[CONFIG_VARIABLE]):
+            raise SettingsError(f"{CONFIG_VARIABLE} {NO_ADDRESS}")
         config_file = Path(environ[CONFIG_VARIABLE])
     found: Found = {} if config_file is None else _from_file(config_file)
     variables, ignored = from_environment(environ)
@@ -108,7 +111,7 @@ def _read(path: Path) -> str:
         # Editors on Windows put a byte order mark first.
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise SettingsError(f"config file {redact(str(path))} does not exist") from None
+        raise SettingsError(f"config file {path} does not exist") from None
     except OSError as error:
         raise SettingsError(f"config file {path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -217,7 +220,7 @@ def add_flags(parser: argparse.ArgumentParser, names: Sequence[str] | None = Non
     sources = parser.add_argument_group("settings")
     sources.add_argument(
         "--config",
-        type=Path,
+        type=path_flag,
         metavar="FILE",
         help=f"read settings from FILE, with a [{SECTION}] section (or set {CONFIG_VARIABLE})",
     )

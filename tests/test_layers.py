@@ -20,7 +20,8 @@ FOUNDATION = (
 SETTINGS_PARTS = ("app.settings_http", "app.settings_row", "app.settings_storage")
 SETTINGS = (
     *("app.settings", *SETTINGS_PARTS),
-    *("app.settings_environment", "app.settings_sources", "app.number_flag"),
+    *("app.settings_environment", "app.settings_sources"),
+    *("app.number_flag", "app.path_flag"),
 )
 
 OURS = {
@@ -38,6 +39,7 @@ OURS = {
     "app.settings": SETTINGS_PARTS,
     "app.settings_environment": ("app.settings",),
     "app.number_flag": ("app.settings_row",),
+    "app.path_flag": ("app.settings_row",),
     "app.settings_sources": (*SETTINGS, "app.standard_streams", "app.log"),
     "app.resources": (
         "app.settings",
@@ -75,7 +77,8 @@ OURS = {
             *FOUNDATION,
         ),
     ),
-    "app.command": ("app.embedded", *SETTINGS, *FOUNDATION),
+    "app.node.commands": ("app.node", "app.resources", *SETTINGS, *FOUNDATION),
+    "app.command": ("app.embedded", "app.resources", *SETTINGS, *FOUNDATION),
     "app.data_commands": (
         *("app.command", "app.seeding", "app.seed", "app.exporting"),
         "app.storage.operations",

@@ -3,6 +3,7 @@
 import os
 from argparse import ArgumentTypeError
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import chdir
 from functools import partial
 from pathlib import Path
 
@@ -17,8 +18,9 @@ from app.node.scaling import scale
 from app.node.stopping import stop
 from app.node.supervisor import Supervisor
 from app.number_flag import number_flag
+from app.path_flag import path_flag
 from app.program import NAME
-from app.settings import TABLE
+from app.settings import TABLE, Settings
 from app.settings_row import one_of, redact
 from app.settings_sources import SettingsParser
 from app.standard_streams import show, tell
@@ -71,6 +73,7 @@ def up(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     layout = Layout(given.node.resolve())
     layout.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with layout.locked():
+        _require_understood(layout, plan)
         start(layout, plan, environment=environment, say=tell)
     tell(
         f"Todos on http://127.0.0.1:{plan.nginx.http} and https://127.0.0.1:{plan.nginx.tls} "
@@ -82,6 +85,18 @@ def up(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         f"  then     {NAME} status, restart, scale N, logs, down"
     )
     return 0
+
+
+def _require_understood(layout: Layout, plan: Plan) -> None:
+    if plan.given_mongo_uri is None and plan.given_redis_url is None:
+        return
+    from app.resources import require_understood  # noqa: PLC0415 - imports Motor.
+
+    # Where the processes work: an address may name a file, such as tlsCAFile.
+    with chdir(layout.folder):
+        require_understood(
+            Settings(), mongo_uri=plan.given_mongo_uri, redis_url=plan.given_redis_url
+        )
 
 
 def status(arguments: Sequence[str], _environment: Mapping[str, str]) -> int:
@@ -169,7 +184,7 @@ def _parser(name: str, description: str) -> SettingsParser:
     parser = SettingsParser(prog=f"{NAME} {name}", description=description)
     parser.add_argument(
         "--node",
-        type=Path,
+        type=path_flag,
         default=Path("var/node"),
         metavar="FOLDER",
         help="folder of the node (default %(default)s)",

@@ -1,5 +1,7 @@
 """What stands on the command line and what does not."""
 
+from pathlib import Path
+
 import pytest
 from service import Service, run
 
@@ -39,6 +41,24 @@ def test_a_name_that_is_not_known_is_one_sentence_with_exit_code_2(
     assert ended.process.returncode == 2
     (line,) = ended.log
     assert line.startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--port=0", "--redis-url=redis://h:port"],
+        ["seed", "--count=1", "--redis-url=redis://h/?x=1"],
+        ["--port=0", "--mongo-uri=mongodb://h/?retryWrite=1"],
+    ],
+)
+def test_an_address_that_is_not_understood_is_refused_before_any_server_is_started(
+    arguments: list[str], tmp_path: Path
+) -> None:
+    data_dir = tmp_path / "data"
+    ended = run(*arguments, f"--data-dir={data_dir}")
+    assert ended.process.returncode == 2
+    assert "cannot be used: " in ended.log[-1]
+    assert not data_dir.exists()
 
 
 def test_serve_may_be_named(backend_flags: tuple[str, ...]) -> None:

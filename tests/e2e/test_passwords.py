@@ -42,6 +42,10 @@ def test_no_part_of_a_password_in_a_broken_redis_url_is_repeated(address: str) -
         *([f"--mongo-write-concern={MISPLACED}"], [f"--trusted-proxies={MISPLACED}"]),
         *(["seed", f"--count={MISPLACED}"], ["up", f"--processes={MISPLACED}"]),
         *(["up", f"--port={MISPLACED}"], ["up", "--mongo-uri=http://u:secret@db"]),
+        *([command, f"--node={MISPLACED}"] for command in ("up", "status", "logs", "down")),
+        *(["scale", MISPLACED], ["help", MISPLACED], ["version", MISPLACED]),
+        *([f"--data-dir={MISPLACED}"], ["export", f"--data-dir={MISPLACED}"]),
+        *([f"--config={MISPLACED}"], ["restart", f"--ready-seconds={MISPLACED}"]),
     ],
     ids=lambda arguments: " ".join(arguments).replace(MISPLACED, "URI"),
 )

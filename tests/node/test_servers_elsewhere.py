@@ -4,10 +4,13 @@ import json
 import urllib.request
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 import pytest
 from nodes import Node
 from pymongo import MongoClient
+
+from app.node.layout import Layout
 
 MakeNode = Callable[..., AbstractContextManager[Node]]
 
@@ -31,12 +34,27 @@ def test_it_runs_none_of_its_own_and_serves_their_todos(
     ("flag", "reason"),
     [
         ("--mongo-uri=mongodb://", "mongo_uri cannot be used"),
+        ("--mongo-uri=mongodb://h/?retryWrite=1", "mongo_uri cannot be used"),
+        ("--redis-url=redis://h:port", "redis_url cannot be used"),
         ("--redis-url=http://example.org", "argument --redis-url: must be an address"),
     ],
 )
-def test_an_address_that_cannot_be_used_is_named(
-    make_node: MakeNode, mongo_uri: str, redis_url: str, flag: str, reason: str
+def test_an_address_that_cannot_be_used_is_named_before_anything_is_started(
+    tmp_path: Path, flag: str, reason: str
 ) -> None:
-    good = (f"--mongo-uri={mongo_uri}", f"--redis-url={redis_url}")
-    with pytest.raises(AssertionError, match=reason), make_node(*good, flag):
-        pass
+    finished = Node.choose(tmp_path / "node").up(flag, check=False)
+    assert finished.returncode == 2
+    assert reason in finished.stderr
+    assert not Layout(tmp_path / "node").log.exists()
+
+
+def test_a_file_that_an_address_names_is_looked_for_where_the_processes_work(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "node").mkdir()
+    (tmp_path / "node/ca.pem").write_text("nonsense")
+    finished = Node.choose(tmp_path / "node").up(
+        "--redis-url=rediss://h/?ssl_ca_certs=ca.pem", check=False
+    )
+    # Found, and not understood.
+    assert "redis_url cannot be used: [X509" in finished.stderr

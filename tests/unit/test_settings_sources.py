@@ -201,10 +201,22 @@ def test_a_wrong_file_is_refused_in_one_sentence(config, sentence):
     assert "\n" not in error
 
 
-def test_an_address_given_as_the_config_file_keeps_its_password():
-    with pytest.raises(SettingsError) as caught:
-        load_settings({}, {}, Path("mongodb://u:secret@h"))
-    assert "secret" not in str(caught.value)
+ADDRESSES_WITH_A_PASSWORD = ("mongodb://u:secret@h", "redis:/:secret@h", "u:secret/x@h")
+
+
+@pytest.mark.parametrize("address", ADDRESSES_WITH_A_PASSWORD)
+def test_an_address_in_the_place_of_a_path_is_refused_and_keeps_its_password(address, capsys):
+    sentence = "must be a path on this machine, not an address"
+    assert error_of(flags={"data_dir": address}).startswith(f"data_dir {sentence}")
+    assert error_of(environ={"TODO_CONFIG": address}) == f"TODO_CONFIG {sentence}"
+    with pytest.raises(SystemExit):
+        parse(f"--config={address}")
+    assert capsys.readouterr().err == f"run.py: argument --config: {sentence}\n"
+
+
+@pytest.mark.parametrize("path", ["todo@home", "/srv/12:30/todo@home", "./a:b@c", "a:b", "//srv"])
+def test_a_path_with_what_addresses_have_too_is_a_path(path):
+    assert load_settings({"data_dir": path}, {}, None).settings.data_dir == Path(path)
 
 
 def test_a_missing_file_is_refused():
