@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -117,14 +118,32 @@ def run(*program: str) -> tuple[set[str], str]:
     return set(failed), output
 
 
+def run_suites(loop: str) -> tuple[set[str], str]:
+    program = f"{LOOPS[loop]}from tornado.test.runtests import main; main()"
+    suites = [f"tornado.test.{suite}_test" for suite in SUITES]
+    return run("-c", program, "--verbose", f"--httpserver={ADAPTER}", *suites)
+
+
+@pytest.fixture(scope="module")
+def runs() -> dict[str, tuple[set[str], str]]:
+    """What `run` returns, by loop; both wait most of the time, so they run side by side."""
+    with ThreadPoolExecutor() as pool:
+        return dict(zip(LOOPS, pool.map(run_suites, LOOPS), strict=True))
+
+
 @pytest.mark.parametrize("loop", LOOPS)
 @pytest.mark.parametrize("suite", SUITES)
-def test_tornados_suite_passes_but_for_the_exceptions(suite: str, loop: str):
-    program = f"{LOOPS[loop]}from tornado.test.runtests import main; main()"
-    failed, output = run("-c", program, f"--httpserver={ADAPTER}", f"tornado.test.{suite}_test")
+def test_tornados_suite_passes_but_for_the_exceptions(
+    runs: dict[str, tuple[set[str], str]], suite: str, loop: str
+):
+    all_failed, output = runs[loop]
+    module = f"{suite}_test."
+    assert f" (tornado.test.{module}" in output, "the suite has not run"
+    failed = {name for name in all_failed if name.startswith(module)}
     if lost := sorted(failed & RACES.keys()):
         names = [f"tornado.test.{name}" for name in lost]
         again, second = run("-m", "tests.server.slow_time", loop, f"--httpserver={ADAPTER}", *names)
         failed, output = failed - RACES.keys() | again, output + second
-    expected = {name for name in EXCEPTIONS if name.startswith(f"{suite}_test.")}
-    assert failed == expected, output[-8000:]
+    expected = {name for name in EXCEPTIONS if name.startswith(module)}
+    told = [part for part in output.split("=" * 70) if any(name in part for name in failed)]
+    assert failed == expected, "".join(told)[-8000:]
