@@ -7,8 +7,9 @@ compose          what Compose itself makes of conf/compose.yaml
 installed        the folder that the Dockerfile's build commands install the service into
 variables        the environment that the image gives the service
 run_installed    ``run_installed(*arguments, **variables)``: runs the installed service to its end
+database         an address of MongoDB, for the file's tests
 start_installed  ``start_installed(*before)``: a `Running` one that answers, behind a command such
-                 as ``env``; killed afterwards
+                 as ``env``; killed after the file's tests
 ===============  ==============================================================================
 """
 
@@ -25,6 +26,7 @@ from typing import Any
 import pytest
 from containers.dockerfile import Stage, read_dockerfile
 from containers.running import Run, Running
+from own_database import own_database
 from service import ROOT, environment
 
 from app.embedded import EmbeddedServers
@@ -97,15 +99,21 @@ def run_installed(installed: Path, variables: dict[str, str]) -> Run:
     return run
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def database(servers: EmbeddedServers) -> Iterator[str]:
+    with own_database(servers.mongo_uri) as uri:
+        yield uri
+
+
+@pytest.fixture(scope="module")
 def start_installed(
-    installed: Path, variables: dict[str, str], servers: EmbeddedServers, mongo_uri: str
+    installed: Path, variables: dict[str, str], servers: EmbeddedServers, database: str
 ) -> Iterator[Callable[..., Running]]:
     started: list[subprocess.Popen[str]] = []
     of_the_test = {
         "TODO_ANONYMOUS": "write",
         "TODO_PORT": "0",
-        "TODO_MONGO_URI": mongo_uri,
+        "TODO_MONGO_URI": database,
         "TODO_REDIS_URL": servers.redis_url,
     }
 

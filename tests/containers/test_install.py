@@ -23,9 +23,17 @@ from app import __version__
 JSON = {"Content-Type": "application/json"}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def running(start_installed: Callable[..., Running]) -> Running:
     return start_installed()
+
+
+@pytest.fixture(scope="module")
+def ended(start_installed: Callable[..., Running]) -> Running:
+    running = start_installed()
+    running.process.kill()
+    running.process.wait()
+    return running
 
 
 @pytest.fixture
@@ -119,16 +127,15 @@ def test_a_proxy_in_the_environment_is_not_asked(
 
 
 def test_a_service_that_has_ended_is_unhealthy(
-    running: Running, installed: Path, health_check: list[str]
+    ended: Running, installed: Path, health_check: list[str]
 ) -> None:
-    running.process.kill()
-    running.process.wait()
-    assert check(health_check, installed, TODO_PORT=str(running.port)) != 0
+    assert check(health_check, installed, TODO_PORT=str(ended.port)) != 0
 
 
 def test_the_stop_signal_ends_it_with_exit_code_0(
-    running: Running, stages: dict[str, Stage]
+    start_installed: Callable[..., Running], stages: dict[str, Stage]
 ) -> None:
+    running = start_installed()
     running.process.send_signal(signal.Signals[stages["service"].last("STOPSIGNAL").text])
     assert running.process.wait(DEADLINE_SECONDS) == 0
 
